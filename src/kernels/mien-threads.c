@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A fork-join pool: the caller publishes a loop by raising `generation`, everybody takes a fixed share of the indices,
+ * and the caller waits until `busy` is back at zero. Spinning bridges the gaps between the layers of one network. */
+#include "kernels/mien-threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#if defined(__x86_64__)
+#define pause_cpu() __builtin_ia32_pause ()
+#else
+#define pause_cpu() ((void) 0)
+#endif
+
+enum { SPINS = 4000, MAX_THREADS = 256 };
+
+typedef struct {
+  MienThreads *pool;
+  pthread_t id;
+  int index; /* 1 .. n_threads - 1; the caller is 0 */
+} Worker;
+
+struct _MienThreads {
+  int n_threads;
+  Worker *workers;
+  pthread_mutex_t running; /* held by the caller of a loop; a second caller runs its loop alone */
+
+  /* the loop at hand, written by the caller before it raises generation */
+  MienTaskFn fn;
+  void *data;
+  int n_tasks;
+
+  atomic_uint generation;
+  atomic_int busy;
+  atomic_bool stop;
+
+  pthread_mutex_t lock;
+  pthread_cond_t wake, done;
+  int n_sleeping; /* under lock */
+};
+
+static void
+run_share (MienThreads *self, int thread)
+{
+  for (int i = thread; i < self->n_tasks; i += self->n_threads)
+    self->fn (self->data, i, thread);
+}
+
+static unsigned
+await_generation (MienThreads *self, unsigned seen)
+{
+  for (int i = 0; i < SPINS; i++) {
+    unsigned now = atomic_load_explicit (&self->generation, memory_order_acquire);
+    if (now != seen)
+      return now;
+    pause_cpu ();
+  }
+  pthread_mutex_lock (&self->lock);
+  self->n_sleeping++;
+  while (atomic_load (&self->generation) == seen)
+    pthread_cond_wait (&self->wake, &self->lock);
+  self->n_sleeping--;
+  pthread_mutex_unlock (&self->lock);
+  return atomic_load (&self->generation);
+}
+
+static void *
+work (void *data)
+{
+  Worker *worker = data;
+  MienThreads *self = worker->pool;
+  unsigned seen = 0;
+
+  for (;;) {
+    seen = await_generation (self, seen);
+    if (atomic_load (&self->stop))
+      return NULL;
+    run_share (self, worker->index);
+    if (atomic_fetch_sub_explicit (&self->busy, 1, memory_order_acq_rel) == 1) {
+      pthread_mutex_lock (&self->lock);
+      pthread_cond_signal (&self->done);
+      pthread_mutex_unlock (&self->lock);
+    }
+  }
+}
+
+/* Under lock, so that a worker between its last look and its sleep is not missed. */
+static void
+raise_generation (MienThreads *self)
+{
+  pthread_mutex_lock (&self->lock);
+  atomic_fetch_add_explicit (&self->generation, 1, memory_order_release);
+  if (self->n_sleeping > 0)
+    pthread_cond_broadcast (&self->wake);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static int
+count_processors (void)
+{
+  cpu_set_t set;
+
+  if (sched_getaffinity (0, sizeof set, &set) != 0)
+    return 1;
+  return CPU_COUNT (&set);
+}
+
+MienThreads *
+mien_threads_new (int n_threads)
+{
+  MienThreads *self = calloc (1, sizeof *self);
+
+  if (self == NULL)
+    return NULL;
+  if (n_threads <= 0)
+    n_threads = count_processors ();
+  if (n_threads > MAX_THREADS)
+    n_threads = MAX_THREADS;
+  pthread_mutex_init (&self->running, NULL);
+  pthread_mutex_init (&self->lock, NULL);
+  pthread_cond_init (&self->wake, NULL);
+  pthread_cond_init (&self->done, NULL);
+  self->n_threads = 1;
+  self->workers = calloc (n_threads, sizeof *self->workers);
+  if (self->workers == NULL) {
+    mien_threads_free (self);
+    return NULL;
+  }
+  for (int i = 1; i < n_threads; i++) {
+    Worker *worker = &self->workers[i];
+    worker->pool = self;
+    worker->index = i;
+    if (pthread_create (&worker->id, NULL, work, worker) != 0) {
+      mien_threads_free (self);
+      return NULL;
+    }
+    self->n_threads = i + 1;
+  }
+  return self;
+}
+
+void
+mien_threads_free (MienThreads *self)
+{
+  if (self == NULL)
+    return;
+  atomic_store (&self->stop, true);
+  raise_generation (self);
+  for (int i = 1; i < self->n_threads; i++)
+    pthread_join (self->workers[i].id, NULL);
+  pthread_mutex_destroy (&self->running);
+  pthread_mutex_destroy (&self->lock);
+  pthread_cond_destroy (&self->wake);
+  pthread_cond_destroy (&self->done);
+  free (self->workers);
+  free (self);
+}
+
+int
+mien_threads_count (const MienThreads *self)
+{
+  return self == NULL ? 1 : self->n_threads;
+}
+
+void
+mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks)
+{
+  if (self == NULL || self->n_threads == 1 || n_tasks <= 1 || pthread_mutex_trylock (&self->running) != 0) {
+    for (int i = 0; i < n_tasks; i++)
+      fn (data, i, 0);
+    return;
+  }
+  self->fn = fn;
+  self->data = data;
+  self->n_tasks = n_tasks;
+  atomic_store_explicit (&self->busy, self->n_threads - 1, memory_order_relaxed);
+  raise_generation (self);
+  run_share (self, 0);
+  for (int i = 0; i < SPINS && atomic_load_explicit (&self->busy, memory_order_acquire) > 0; i++)
+    pause_cpu ();
+  if (atomic_load_explicit (&self->busy, memory_order_acquire) > 0) {
+    pthread_mutex_lock (&self->lock);
+    while (atomic_load (&self->busy) > 0)
+      pthread_cond_wait (&self->done, &self->lock);
+    pthread_mutex_unlock (&self->lock);
+  }
+  pthread_mutex_unlock (&self->running);
+}

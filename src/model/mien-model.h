@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A model: an ONNX network that takes a face and answers with one probability per label.
+ *
+ * What FER needs beyond the graph stands in the file's metadata_props under keys mien.*: labels, input.size,
+ * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, recipe, dataset, scores, version.
+ * Where they are missing, documented guesses fill in (FER2013's seven labels when there are seven outputs, size and
+ * channels from the graph's input, scale 1/255, mean 0, std 1, temperature 1) and mien_model_is_guessed() says so.
+ *
+ * Input    a face crop, grey, size x size, 0..255 as float; fed as (pixel * scale - mean) / std
+ * Output   probabilities: softmax (logits / temperature), or the network's own softmax output; sums to 1
+ * Thread   MienModel is immutable and shared; MienPredictor belongs to one thread at a time */
+#pragma once
+
+#include <glib-object.h>
+
+#include "nn/mien-plan.h"
+
+G_BEGIN_DECLS
+
+#define MIEN_MODEL_MAX_LABELS 64
+
+typedef struct _MienModel MienModel;
+
+/* Reads and validates everything, and makes a first plan, so that what opens also runs. Errors: MIEN_NN_ERROR, G_FILE_ERROR;
+ * each message begins with the file's name. */
+MienModel *mien_model_load (const char *path, GError **error);
+
+/* The model that the program ships: resources/models/default.onnx as installed, or from the build tree. */
+MienModel *mien_model_load_default (GError **error);
+char *mien_model_default_path (void); /* (transfer full) */
+
+/* Takes a graph (not consumed) with its metadata. */
+MienModel *mien_model_new (MienGraph *graph, GError **error);
+
+/* Writes graph and metadata atomically (write, fsync, rename). */
+gboolean mien_model_save (const MienModel *self, const char *path, GError **error);
+MienModel *mien_model_ref (MienModel *self);
+void mien_model_unref (MienModel *self);
+#define MIEN_TYPE_MODEL (mien_model_get_type ())
+GType mien_model_get_type (void); /* boxed */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienModel, mien_model_unref)
+
+const char *mien_model_get_path (const MienModel *self);  /* (nullable) */
+char *mien_model_dup_title (const MienModel *self);       /* a short name to show: file name without folder and suffix */
+int mien_model_get_n_labels (const MienModel *self);
+const char *mien_model_get_label (const MienModel *self, int i); /* machine name: "angry"; translate with mien_label_display() in ui */
+int mien_model_get_input_size (const MienModel *self);    /* pixels a side */
+int mien_model_get_channels (const MienModel *self);      /* 1 or 3 */
+float mien_model_get_crop_margin (const MienModel *self); /* share of the face box added on each side */
+const char *mien_model_get_metadata (const MienModel *self, const char *key); /* "mien.recipe"; (nullable) */
+gboolean mien_model_is_guessed (const MienModel *self);
+MienGraph *mien_model_get_graph (const MienModel *self);  /* (transfer none) */
+
+/* Pixels 0..255 in (size * size, grey) to network input out (channels * size * size). */
+void mien_model_normalise (const MienModel *self, const float *pixels, float *out);
+
+/* Describes the layers for info(1) and the layer browser. */
+typedef struct {
+  char *name;
+  char *op;          /* "Conv 3x3", "MaxPool 2x2", "Gemm", ... */
+  MienShape output;
+  gint64 params;
+  gint64 macs;       /* multiply-adds for one face */
+} MienLayerInfo;
+GPtrArray *mien_model_dup_layers (const MienModel *self, GError **error); /* MienLayerInfo, (transfer full) */
+
+/* Runs faces through the model, up to max_batch at a time. */
+typedef struct _MienPredictor MienPredictor;
+MienPredictor *mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error);
+void mien_predictor_free (MienPredictor *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPredictor, mien_predictor_free)
+MienModel *mien_predictor_get_model (const MienPredictor *self); /* (transfer none) */
+
+/* pixels[n][size][size], 0..255; probabilities[n][n_labels]. n 1 .. any number: done in batches. */
+gboolean mien_predictor_run (MienPredictor *self, const float *pixels, int n, float *probabilities, GError **error);
+
+G_END_DECLS

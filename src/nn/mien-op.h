@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Operators: one table entry says how an operator infers the shapes of its outputs, what it prepares once, and how it
+ * runs. Adding an operator is one file (or a few lines in the file of its family) and one line in mien-op.c.
+ *
+ *   infer    (at plan time, and again at run time where an input's shape or value was not known then)
+ *            in[i]->data is NULL while the contents are not known; in[i]->shape.rank is -1 while the shape is not known.
+ *            Fills type and shape of every out[i]; leaves shape.rank -1 when it needs contents it does not have.
+ *            Checks everything that run() relies on: number of inputs, types, ranks, attributes.
+ *   prepare  (once, optional, only when all shapes are known) packs constant weights, chooses kernels, asks for scratch
+ *   run      computes; in and out tensors have shapes and memory. Errors only from contents (an index out of range).
+ *
+ * Memory   outputs never overlap inputs, except out[0] and in[0] where MIEN_OP_IN_PLACE is set
+ * Thread   infer and run touch nothing but their MienOpCtx; contexts run on several threads at once
+ * Source   ONNX Operators.md; each file names operator and opset */
+#pragma once
+
+#include "kernels/mien-cpu.h"
+#include "kernels/mien-threads.h"
+#include "nn/mien-graph.h"
+
+G_BEGIN_DECLS
+
+typedef struct _MienKernels MienKernels; /* nn/mien-kernels.h: the tables of kernels/ for one level */
+
+typedef struct {
+  const MienGraph *graph;
+  const MienNode *node;
+  int opset;
+  int n_in;
+  int n_out;
+  const MienTensor **in; /* NULL for an omitted input */
+  MienTensor **out;      /* NULL for an omitted output */
+  const MienKernels *kernels;
+  MienThreads *threads; /* (nullable) */
+  void *state;          /* what prepare() made, read-only in run(); NULL when prepare() did not run */
+  void *scratch;        /* as many bytes as prepare() asked for, 64-byte aligned; per context */
+  guint64 seed;         /* changes at every run of a training plan: dropout */
+} MienOpCtx;
+
+typedef struct {
+  void *state;
+  GDestroyNotify free_state;
+  gsize scratch_bytes;
+} MienOpPrep;
+
+enum {
+  MIEN_OP_IN_PLACE = 1 << 0,  /* run() is correct when out[0] shares the memory of in[0] (same type and shape) */
+  MIEN_OP_IMPURE = 1 << 1,    /* never folded, though its inputs are constant: random, or reads parameters */
+  MIEN_OP_VIEW = 1 << 2,      /* out[0] has in[0]'s bytes in the same order: the planner shares memory, run() is NULL */
+};
+
+typedef struct {
+  const char *domain; /* "" or "mien" */
+  const char *name;
+  int since;          /* first opset this entry is for */
+  int until;          /* last one, 0: no end */
+  int min_inputs, max_inputs; /* max -1: any number */
+  int max_outputs;
+  guint flags;
+  gboolean (*infer) (MienOpCtx *ctx, GError **error);
+  gboolean (*prepare) (MienOpCtx *ctx, MienOpPrep *prep, GError **error); /* (nullable) */
+  gboolean (*run) (MienOpCtx *ctx, GError **error);
+} MienOp;
+
+/* NULL when there is no such operator at that opset. */
+const MienOp *mien_op_find (const char *domain, const char *name, int opset);
+
+/* "Conv \"conv_3\"": operator and node name, for messages. (transfer full) */
+char *mien_op_describe (const MienNode *node);
+
+/* Sets error to "Conv "conv_3": <message>" and returns FALSE. */
+gboolean mien_op_fail (const MienOpCtx *ctx, GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+/* Helpers for infer(). */
+static inline gboolean
+mien_op_has (const MienOpCtx *ctx, int i)
+{
+  return i < ctx->n_in && ctx->in[i] != NULL;
+}
+
+/* out[i] like in[j]: type and shape. */
+void mien_op_out_like (MienOpCtx *ctx, int i, int j);
+void mien_op_out (MienOpCtx *ctx, int i, MienType type, const MienShape *shape);
+
+/* in[i] must be one of the types (end with 0). */
+gboolean mien_op_check_type (MienOpCtx *ctx, GError **error, int i, ...);
+
+/* The contents of in[i] (int64 or int32, rank 0 or 1) as int64. n is the number found; -1 when contents are unknown.
+ * FALSE with error set for a wrong type or more than max elements. */
+gboolean mien_op_read_ints (MienOpCtx *ctx, GError **error, int i, gint64 *values, int max, int *n);
+
+/* Multidirectional broadcasting (NumPy's rule) of n shapes. FALSE with error set when they do not fit. */
+gboolean mien_op_broadcast (MienOpCtx *ctx, GError **error, const MienShape *const *shapes, int n, MienShape *result);
+
+/* -rank .. rank-1 to 0 .. rank-1. FALSE with error set when outside. */
+gboolean mien_op_axis (MienOpCtx *ctx, GError **error, gint64 axis, int rank, int *result);
+
+G_END_DECLS

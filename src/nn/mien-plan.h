@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plan and context: a graph made ready to run for given input shapes.
+ *
+ * A MienPlan holds the nodes in order with their shapes, the packed weights and where each value lies in memory; it is
+ * immutable and shared. A MienContext is the memory of one run at a time: one context per thread. Running allocates
+ * nothing, except for values whose size depends on the data (NonMaxSuppression and the like), whose buffers grow once.
+ *
+ * Errors   MIEN_NN_ERROR; messages name node and operator
+ * Thread   a plan may be used by any number of contexts on any threads; a context by one thread at a time */
+#pragma once
+
+#include "nn/mien-op.h"
+
+G_BEGIN_DECLS
+
+typedef struct _MienPlan MienPlan;
+typedef struct _MienContext MienContext;
+
+typedef struct {
+  MienCpuLevel cpu;     /* kernels up to this level; mien_cpu_level() is the usual choice */
+  MienThreads *threads; /* (nullable) borrowed, must outlive plan and contexts */
+  const int *keep;      /* value indices, besides the outputs, whose contents must be there after a run */
+  int n_keep;
+  gsize max_bytes;      /* refuse plans that need more memory; 0: MIEN_TENSOR_MAX_BYTES */
+  gboolean no_passes;   /* run the graph as it is: no folding, no fusion (tests) */
+} MienPlanOptions;
+
+/* shapes: one per graph input, all known; NULL takes the declared shapes with open dimensions set to 1.
+ * The plan keeps a reference to graph, which must not change any more. */
+MienPlan *mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error);
+MienPlan *mien_plan_ref (MienPlan *self);
+void mien_plan_unref (MienPlan *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPlan, mien_plan_unref)
+
+/* Bytes of the arena every context has. */
+gsize mien_plan_arena_bytes (const MienPlan *self);
+
+/* Type and shape of any value as planned; rank -1 where it depends on the data. */
+void mien_plan_get_value (const MienPlan *self, int value, MienType *type, MienShape *shape);
+
+MienContext *mien_context_new (MienPlan *plan, GError **error);
+void mien_context_free (MienContext *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienContext, mien_context_free)
+
+/* inputs: one per graph input, of the planned type and shape; borrowed until the next run. */
+gboolean mien_context_run (MienContext *self, const MienTensor *const *inputs, GError **error);
+
+/* Output i, valid until the next run. (transfer none) */
+const MienTensor *mien_context_output (const MienContext *self, int i);
+
+/* A kept value, an output, an input or a constant by value index, valid until the next run; NULL for values whose
+ * memory has been reused. (transfer none) */
+const MienTensor *mien_context_value (const MienContext *self, int value);
+
+G_END_DECLS
