@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A network as a graph: values (named tensors, known or not) and nodes (operators) between them, as in ONNX.
  *
- * Values and nodes are owned by the graph and addressed by index; an index stays valid until the graph is freed.
+ * Values and nodes are owned by the graph and addressed by index; a value's index stays valid until the graph is freed, a
+ * node's until the next mien_graph_sort() or mien_graph_prune().
  * Node order is execution order once mien_graph_sort() has succeeded.
  *
  * Thread   not synchronised; build on one thread, then share it read-only
@@ -118,8 +119,12 @@ MienNode *mien_graph_producer (const MienGraph *self, int value); /* NULL when n
  * Errors: a value read but never made, made twice, or a cycle; the message names node and value. */
 gboolean mien_graph_sort (MienGraph *self, GError **error);
 
-/* Removes nodes whose outputs nobody reads and constants nobody uses from the node list (values keep their index). */
+/* Removes nodes that no graph output depends on, and the tensors of constants that nobody uses; values keep their index. The
+ * graph must be sorted or built in order. */
 void mien_graph_prune (MienGraph *self);
+
+/* "name" in quotation marks for messages, shortened in the middle where it is very long. (transfer full) */
+char *mien_graph_quote (const char *name);
 
 /* Attributes. Setters replace; getters return the default when the attribute is absent. */
 void mien_node_set_int (MienNode *self, const char *name, gint64 value);
