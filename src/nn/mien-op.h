@@ -65,10 +65,16 @@ typedef struct {
 /* NULL when there is no such operator at that opset. */
 const MienOp *mien_op_find (const char *domain, const char *name, int opset);
 
-/* "Conv \"conv_3\"": operator and node name, for messages. (transfer full) */
+/* op->infer() between the checks that all operators share: the number of inputs and outputs against the table before,
+ * known types and sizes within MIEN_TENSOR_MAX_BYTES after. Sets n_elems of every output whose shape is known. This is
+ * what a planner calls. */
+gboolean mien_op_infer (const MienOp *op, MienOpCtx *ctx, GError **error);
+
+/* "Conv \"conv_3\"": operator and node name, for messages; only the operator for a node without name. (transfer full) */
 char *mien_op_describe (const MienNode *node);
 
-/* Sets error to "Conv "conv_3": <message>" and returns FALSE. */
+/* Sets error to "Conv "conv_3": <message>" and returns FALSE. A node without name is known by its first output. The
+ * format is translated here: xgettext needs --keyword=mien_op_fail:4. */
 gboolean mien_op_fail (const MienOpCtx *ctx, GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (4, 5);
 
 /* Helpers for infer(). */
@@ -78,11 +84,23 @@ mien_op_has (const MienOpCtx *ctx, int i)
   return i < ctx->n_in && ctx->in[i] != NULL;
 }
 
-/* out[i] like in[j]: type and shape. */
+/* TRUE when the shape of every input that is not omitted is known. */
+gboolean mien_op_shapes_known (const MienOpCtx *ctx);
+
+/* TRUE when the contents of in[i] can be read; also when there are none to read (no elements). */
+static inline gboolean
+mien_op_contents_known (const MienOpCtx *ctx, int i)
+{
+  return ctx->in[i]->shape.rank >= 0 && (ctx->in[i]->data != NULL || ctx->in[i]->n_elems == 0);
+}
+
+/* These do nothing for an omitted output.
+ * out[i] like in[j]: type and shape. */
 void mien_op_out_like (MienOpCtx *ctx, int i, int j);
 void mien_op_out (MienOpCtx *ctx, int i, MienType type, const MienShape *shape);
+void mien_op_out_unknown (MienOpCtx *ctx, int i, MienType type); /* the shape is not known yet */
 
-/* in[i] must be one of the types (end with 0). */
+/* in[i] must be there and of one of the types (end with 0). */
 gboolean mien_op_check_type (MienOpCtx *ctx, GError **error, int i, ...);
 
 /* The contents of in[i] (int64 or int32, rank 0 or 1) as int64. n is the number found; -1 when contents are unknown.
