@@ -197,8 +197,8 @@ mien_op_read_ints (MienOpCtx *ctx, GError **error, int i, gint64 *values, int ma
   if (in->shape.rank > 1)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %d has %d dimensions where a list is needed", i, in->shape.rank);
   if (in->n_elems > (gsize) max)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, _("input %d has %" G_GSIZE_FORMAT " elements; at most %d are possible"), i,
-                         in->n_elems, max);
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %d has %ld elements; at most %d are possible", i,
+                         (long) in->n_elems, max);
   if (!mien_op_contents_known (ctx, i))
     return TRUE;
   *n = (int) in->n_elems;
@@ -238,7 +238,7 @@ gboolean
 mien_op_axis (MienOpCtx *ctx, GError **error, gint64 axis, int rank, int *result)
 {
   if (axis < -rank || axis >= rank)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, _("axis %" G_GINT64_FORMAT " is outside the %d dimensions of the input"), axis, rank);
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "axis %ld is outside the %d dimensions of the input", (long) axis, rank);
   *result = (int) (axis < 0 ? axis + rank : axis);
   return TRUE;
 }
