@@ -4,7 +4,7 @@
  * Thread   pure; randomness comes from the caller's generator state, so that a seed gives the same pictures */
 #pragma once
 
-#include <glib.h>
+#include "data/mien-random.h"
 
 G_BEGIN_DECLS
 
@@ -15,25 +15,18 @@ typedef struct {
   float scale;       /* largest zoom either way: 0.15 */
   float shear;       /* largest shear either way */
   float brightness;  /* largest change, share of 255 */
-  float contrast;    /* largest change of gain: 0.2 */
+  float contrast;    /* largest change of gain about the picture's mean: 0.2 */
   float noise;       /* standard deviation, grey levels, at most (drawn 0..noise) */
   float erase;       /* chance of one erased rectangle (random erasing, Zhong et al. 2017) */
   float erase_area;  /* its largest area, share of the picture */
 } MienAugment;
 
-/* xoshiro256**, Blackman and Vigna 2018; seeded by splitmix64. */
-typedef struct {
-  guint64 s[4];
-} MienRandom;
-void mien_random_seed (MienRandom *self, guint64 seed);
-guint64 mien_random_next (MienRandom *self);
-float mien_random_uniform (MienRandom *self);             /* 0 <= x < 1 */
-float mien_random_normal (MienRandom *self);              /* mean 0, variance 1; keeps no spare */
-guint mien_random_below (MienRandom *self, guint limit);  /* 0 .. limit - 1, unbiased */
-void mien_random_shuffle (MienRandom *self, int *values, int n);
-
 /* in[size][size] 0..255, out[size][size] as float 0..255 (not rounded). One bilinear resampling for all geometry; outside
  * the picture the edge repeats. NULL settings copy. */
 void mien_augment_apply (const MienAugment *settings, MienRandom *random, const guint8 *in, int size, float *out);
+
+/* The resampling alone. out at (x, y) is in at (m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]), all coordinates measured
+ * from the picture's centre; whole-pixel results are exact. */
+void mien_augment_resample (const float m[6], const guint8 *in, int size, float *out);
 
 G_END_DECLS

@@ -4,7 +4,10 @@
  * Forms    fer2013.csv "emotion,pixels,Usage" and icml_face_data.csv "emotion, Usage, pixels" (columns by name, any
  *          order, spaces, CRLF, quotes, byte-order mark), plain, .gz, or inside .zip / .tar.gz; image folders or
  *          archives of <anything>/train/<class>/<file> + test/<class>/<file> in which a Training_ / PublicTest_ / PrivateTest_
- *          file name prefix tells the split (without one: train/ is training, test/ or validation/ is public); <class>/<file>
+ *          file name prefix tells the split (without one: train/ is training, test/ or validation/ is public, private/ is
+ *          private); <class>/<file> is training. Pictures are JPEG, PNG or BMP, brought to 48 x 48 grey (centre square)
+ * Order    CSV: as the rows stand; pictures: by split, then by name
+ * Limits   1,000,000 pictures, 32 MB and 4096 pixels a side a picture, 8 GB unpacked
  * Classes  class folders are matched by name (angry|anger, disgust, fear, happy|happiness, sad|sadness, surprise,
  *          neutral; any case), never by their order; other folders are reported
  * Errors   MIEN_DATASET_ERROR; file, line (the header is line 1) or member, and what to do
@@ -44,7 +47,7 @@ typedef struct {
   char **names;   /* (nullable) [n] "happy/PublicTest_1.jpg" for image forms; NULL for CSV */
   char *source;   /* the path it was read from */
   GPtrArray *skipped; /* char *: what was left out and why, one sentence each (at most 100, then a count) */
-  int n_skipped;
+  int n_skipped;      /* files left out */
   /*< private >*/
   gatomicrefcount ref_count;
 } MienDataset;
