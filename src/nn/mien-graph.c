@@ -65,23 +65,31 @@ node_free (gpointer data)
   g_free (self);
 }
 
-static char *
-shorten (const char *name)
+char *
+mien_graph_shown (const char *text)
 {
-  const glong shown = 40, length = g_utf8_strlen (name, -1);
-  g_autofree char *head = NULL, *tail = NULL;
+  const glong shown = 40, length = g_utf8_strlen (text, -1);
+  GString *result = g_string_new (NULL);
+  const char *p = text;
 
-  if (length <= 2 * shown)
-    return g_strdup (name);
-  head = g_utf8_substring (name, 0, shown);
-  tail = g_utf8_substring (name, length - shown, length);
-  return g_strconcat (head, "…", tail, NULL);
+  for (glong i = 0; i < length; i++, p = g_utf8_next_char (p)) {
+    gunichar c;
+
+    if (length > 2 * shown && i == shown) {
+      g_string_append (result, "…");
+      p = g_utf8_offset_to_pointer (p, length - 2 * shown);
+      i = length - shown;
+    }
+    c = g_utf8_get_char (p);
+    g_string_append_unichar (result, g_unichar_isprint (c) ? c : 0xfffd);
+  }
+  return g_string_free (result, FALSE);
 }
 
 char *
 mien_graph_quote (const char *name)
 {
-  g_autofree char *text = shorten (name);
+  g_autofree char *text = mien_graph_shown (name);
 
   return g_strdup_printf ("\"%s\"", text);
 }
@@ -302,9 +310,9 @@ mien_graph_dup (const MienGraph *self)
 static char *
 describe (const MienNode *node)
 {
-  g_autofree char *op = shorten (node->op), *name = shorten (node->name);
+  g_autofree char *op = mien_graph_shown (node->op), *name = mien_graph_quote (node->name);
 
-  return *name != '\0' ? g_strdup_printf ("%s \"%s\"", op, name) : g_steal_pointer (&op);
+  return *node->name != '\0' ? g_strdup_printf ("%s %s", op, name) : g_steal_pointer (&op);
 }
 
 /* Sets the producer of every value; FALSE when one is made twice. */

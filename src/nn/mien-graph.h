@@ -123,7 +123,9 @@ gboolean mien_graph_sort (MienGraph *self, GError **error);
  * graph must be sorted or built in order. */
 void mien_graph_prune (MienGraph *self);
 
-/* "name" in quotation marks for messages, shortened in the middle where it is very long. (transfer full) */
+/* A name from a file made fit for a message: very long ones are shortened in the middle, control characters replaced;
+ * mien_graph_quote() adds quotation marks. name is UTF-8. (transfer full) */
+char *mien_graph_shown (const char *name);
 char *mien_graph_quote (const char *name);
 
 /* Attributes. Setters replace; getters return the default when the attribute is absent. */

@@ -3,9 +3,11 @@
  *
  * File     a serialised ModelProto (onnx.proto of libonnx-dev, parsed by protobuf-c): ir_version, opset_import, graph { node,
  *          initializer, input, output, value_info }, metadata_props
- * Subset   IR version 3..10, default domain opset 1..17 (operators are looked up when the plan is made); no subgraphs, no
- *          functions, no sparse or string tensors, no training info; external data only inside the model's own folder
- * Limits   file 1 GiB; 100,000 nodes; 100,000 values; names and types are checked; every tensor's size matches its shape exactly
+ * Subset   IR version 3..10, default domain opset 1..22 (operators are looked up when the plan is made); no subgraphs, no
+ *          functions, no sparse or string tensors; external data only inside the model's own folder, not through links.
+ *          doc strings, training info and quantisation annotations are passed over
+ * Limits   file 1 GiB, external data 1 GiB; 100,000 nodes; 100,000 values; messages nested 32 deep; names, types and that every
+ *          tensor's size matches its shape exactly are checked before memory is taken
  * Errors   MIEN_NN_ERROR; the message begins with the file's name and names node, tensor or field
  * Thread   pure
  * Source   onnx.proto (IR specification), ONNX External Data specification */

@@ -72,9 +72,12 @@ test_names (void)
 static void
 test_quote (void)
 {
+  g_autofree char *odd = mien_graph_quote ("a\nb\033[1mü"), *edge = g_strnfill (81, 'y'), *cut = mien_graph_shown (edge);
   g_autofree char *letters = g_strnfill (100000, 'x'), *shown = mien_graph_quote (letters), *little = mien_graph_quote ("conv");
 
   g_assert_cmpstr (little, ==, "\"conv\"");
+  g_assert_cmpstr (odd, ==, "\"a\357\277\275b\357\277\275[1mü\"");
+  g_assert_cmpint (g_utf8_strlen (cut, -1), ==, 81); /* 40, an ellipsis, 40 */
   g_assert_cmpuint (strlen (shown), <, 100);
   g_assert_true (g_utf8_validate (shown, -1, NULL));
 }

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bytes from files: the model itself, and external data that may only lie below the model's own folder. */
+#include "mien-config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "onnx/mien-onnx-private.h"
+
+gboolean
+mien_onnx_fail (GError **error, MienNnError code, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, code, format, args));
+  va_end (args);
+  return FALSE;
+}
+
+char *
+mien_onnx_display_name (const char *path)
+{
+  g_autofree char *name = g_filename_display_basename (path);
+
+  return mien_graph_shown (name);
+}
+
+static gboolean
+fail_errno (GError **error, int code, const char *what)
+{
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "%s: %s", what, g_strerror (code));
+  return FALSE;
+}
+
+static gboolean
+read_all (int fd, guint8 *data, gsize n, GError **error)
+{
+  while (n > 0) {
+    const gssize got = read (fd, data, MIN (n, 1 << 30));
+
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return fail_errno (error, errno, _("cannot be read"));
+    if (got == 0) {
+      g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("became shorter while it was read; try again"));
+      return FALSE;
+    }
+    data += got;
+    n -= got;
+  }
+  return TRUE;
+}
+
+GBytes *
+mien_onnx_load (const char *path, guint64 max, GError **error)
+{
+  const int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* O_NONBLOCK: a named pipe must not hang us */
+  struct stat info;
+  guint8 *data = NULL;
+  GBytes *bytes = NULL;
+
+  if (fd < 0) {
+    fail_errno (error, errno, _("cannot be opened"));
+    return NULL;
+  }
+  if (fstat (fd, &info) < 0) {
+    fail_errno (error, errno, _("cannot be read"));
+  } else if (!S_ISREG (info.st_mode)) {
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is not a file; choose the network's file itself"));
+  } else if ((guint64) info.st_size > max) {
+    g_autofree char *limit = g_format_size_full (max, G_FORMAT_SIZE_IEC_UNITS);
+
+    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is larger than %s, the most this program reads"), limit);
+  } else if ((data = g_try_malloc (info.st_size + 1)) == NULL) {
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
+  } else if (read_all (fd, data, info.st_size, error)) {
+    bytes = g_bytes_new_take (g_steal_pointer (&data), info.st_size);
+  }
+  g_free (data);
+  close (fd);
+  return bytes;
+}
+
+/* Every step with O_NOFOLLOW: neither a path nor a link leads out of the folder, and nobody can swap one in between. */
+static int
+open_below (const char *folder, const char *location, GError **error)
+{
+  g_auto (GStrv) parts = NULL;
+  g_autofree char *shown = mien_graph_quote (location);
+  int fd;
+
+  if (*location == '\0' || g_path_is_absolute (location)) {
+    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT,
+                 _("its data are said to be in %s, but a network may only use files in its own folder"), shown);
+    return -1;
+  }
+  parts = g_strsplit (location, "/", -1);
+  for (int i = 0; parts[i] != NULL; i++)
+    if (strcmp (parts[i], "..") == 0) {
+      g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT,
+                   _("its data are said to be in %s, but a network may only use files in its own folder"), shown);
+      return -1;
+    }
+  fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; parts[i] != NULL && fd >= 0; i++) {
+    const gboolean last = parts[i + 1] == NULL;
+    int next;
+
+    if (!last && (*parts[i] == '\0' || strcmp (parts[i], ".") == 0))
+      continue;
+    next = openat (fd, parts[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (last ? O_NONBLOCK : O_DIRECTORY));
+    if (next < 0) {
+      const int code = errno;
+
+      close (fd);
+      if (code == ELOOP)
+        g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("its data file %s is a link; put the file itself there"), shown);
+      else if (code == ENOENT)
+        g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                     _("its data are in a second file, %s, which is missing; put that file beside the network"), shown);
+      else
+        g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _("its data file %s cannot be opened: %s"), shown, g_strerror (code));
+      return -1;
+    }
+    close (fd);
+    fd = next;
+  }
+  if (fd < 0)
+    fail_errno (error, errno, _("the network's folder cannot be opened"));
+  return fd;
+}
+
+gboolean
+mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint64 offset, gboolean has_length,
+                         guint8 *data, gsize n_bytes, GError **error)
+{
+  g_autofree char *shown = mien_graph_quote (location);
+  gboolean ok = FALSE;
+  struct stat info;
+  int fd;
+
+  if (external->folder == NULL) {
+    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, _("its data are in a second file, %s, which cannot be reached from here"), shown);
+    return FALSE;
+  }
+  if (n_bytes > MIEN_ONNX_MAX_FILE - external->n_read) {
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("the network's data files hold more than this program reads"));
+    return FALSE;
+  }
+  external->n_read += n_bytes;
+  fd = open_below (external->folder, location, error);
+  if (fd < 0)
+    return FALSE;
+  if (fstat (fd, &info) < 0) {
+    fail_errno (error, errno, _("its data file cannot be read"));
+  } else if (!S_ISREG (info.st_mode)) {
+    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("its data file %s is not a file"), shown);
+  } else if (offset > (guint64) info.st_size || n_bytes > (guint64) info.st_size - offset ||
+             (!has_length && n_bytes != (guint64) info.st_size - offset)) {
+    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT,
+                 _("its data file %s has %" G_GUINT64_FORMAT " bytes, but %" G_GSIZE_FORMAT " are wanted from byte %" G_GUINT64_FORMAT),
+                 shown, (guint64) info.st_size, n_bytes, offset);
+  } else if (lseek (fd, offset, SEEK_SET) < 0) {
+    fail_errno (error, errno, _("its data file cannot be read"));
+  } else {
+    ok = read_all (fd, data, n_bytes, error);
+  }
+  close (fd);
+  return ok;
+}

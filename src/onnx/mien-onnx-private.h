@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the ONNX reader share. All errors are MIEN_NN_ERROR or G_FILE_ERROR, without the file's name in front:
+ * the public functions add it. */
+#pragma once
+
+#include "nn/mien-graph.h"
+#include "onnx.pb-c.h"
+
+G_BEGIN_DECLS
+
+#define MIEN_ONNX_MAX_FILE (G_GUINT64_CONSTANT (1) << 30) /* also the limit of all external data together */
+#define MIEN_ONNX_MAX_NODES 100000
+#define MIEN_ONNX_MAX_VALUES 100000
+#define MIEN_ONNX_MAX_OPSET 22 /* what belongs to IR version 10 */
+#define MIEN_ONNX_MIN_IR 3
+#define MIEN_ONNX_MAX_IR 10
+
+/* Walks over a serialised message without unpacking it and refuses what protobuf-c must not see: messages nested so deeply
+ * that recursion would exhaust the stack, lengths beyond the end, so many fields that unpacking would exhaust the memory,
+ * singular messages that come twice (merging them takes quadratic time), names that are not UTF-8 or hold a zero byte.
+ * Takes no memory and time linear in n. */
+gboolean mien_onnx_scan (const ProtobufCMessageDescriptor *descriptor, const guint8 *data, gsize n, GError **error);
+
+/* What else than ONNX the bytes seem to be, as a sentence's end ("is a web page, not a network"); NULL when nothing known. */
+const char *mien_onnx_sniff (const guint8 *data, gsize n);
+
+/* A regular file of at most max bytes. */
+GBytes *mien_onnx_load (const char *path, guint64 max, GError **error);
+
+/* Where external data may come from, and how much of it has been read. */
+typedef struct {
+  const char *folder; /* (nullable) borrowed: NULL refuses external data */
+  guint64 n_read;
+} MienOnnxExternal;
+
+/* n_bytes at offset of the file called location below the folder, into data. has_length: the file said n_bytes itself; if
+ * not, the data must end where the file ends. */
+gboolean mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint64 offset, gboolean has_length,
+                                  guint8 *data, gsize n_bytes, GError **error);
+
+/* Frees the payload of proto once it is copied, to keep the peak of memory low. */
+MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GError **error);
+
+/* Sets error and returns FALSE. */
+gboolean mien_onnx_fail (GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* The file's name as a message shows it. (transfer full) */
+char *mien_onnx_display_name (const char *path);
+
+G_END_DECLS
