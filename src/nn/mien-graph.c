@@ -288,7 +288,7 @@ mien_graph_dup (const MienGraph *self)
 
     to->kind = from->kind;
     if (from->tensor != NULL)
-      to->tensor = from->kind == MIEN_VALUE_PARAMETER ? mien_tensor_dup (from->tensor) : mien_tensor_ref (from->tensor);
+      to->tensor = mien_tensor_ref (from->tensor);
   }
   for (guint i = 0; i < self->nodes->len; i++) {
     const MienNode *from = mien_graph_node (self, i);

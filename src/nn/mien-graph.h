@@ -82,7 +82,7 @@ MienGraph *mien_graph_ref (MienGraph *self);
 void mien_graph_unref (MienGraph *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienGraph, mien_graph_unref)
 
-/* Deep copy, tensors of constants shared, tensors of parameters copied. */
+/* A copy of values and nodes; the tensors are shared, so that a plan sees what a trainer writes. */
 MienGraph *mien_graph_dup (const MienGraph *self);
 
 static inline MienValue *

@@ -11,6 +11,11 @@
 #define MAX_NAME_CHARS 80
 
 static const MienOp *const families[] = {
+  mien_ops_conv,
+  mien_ops_gemm,
+  mien_ops_norm,
+  mien_ops_pool,
+  mien_ops_train,
   mien_ops_unary,
 };
 

@@ -26,7 +26,7 @@ typedef struct {
 } MienPlanOptions;
 
 /* shapes: one per graph input, all known; NULL takes the declared shapes with open dimensions set to 1.
- * The plan keeps a reference to graph, which must not change any more. */
+ * The plan works on a copy of graph that shares its tensors; value indices are those of graph. */
 MienPlan *mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error);
 MienPlan *mien_plan_ref (MienPlan *self);
 void mien_plan_unref (MienPlan *self);
@@ -44,6 +44,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienContext, mien_context_free)
 
 /* inputs: one per graph input, of the planned type and shape; borrowed until the next run. */
 gboolean mien_context_run (MienContext *self, const MienTensor *const *inputs, GError **error);
+
+/* What random operators (Dropout in training) draw from at the next runs; 0 until set. */
+void mien_context_set_seed (MienContext *self, guint64 seed);
 
 /* Output i, valid until the next run. (transfer none) */
 const MienTensor *mien_context_output (const MienContext *self, int i);

@@ -10,6 +10,11 @@
 G_BEGIN_DECLS
 
 /* Each table ends with an entry without name. */
+extern const MienOp mien_ops_conv[];
+extern const MienOp mien_ops_gemm[];
+extern const MienOp mien_ops_norm[];
+extern const MienOp mien_ops_pool[];
+extern const MienOp mien_ops_train[];
 extern const MienOp mien_ops_unary[];
 extern const MienOp mien_ops_binary[];
 extern const MienOp mien_ops_shape[];

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nn/mien-kernels.h"
+
+void
+mien_kernels_init (MienKernels *self, MienCpuLevel cpu)
+{
+  self->cpu = MIN (cpu, mien_cpu_detect ());
+  mien_gemm_kernels_init (&self->gemm, self->cpu);
+  mien_vector_kernels_init (&self->vector, self->cpu);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The kernel tables of one processor level, together: what a plan hands to its operators. */
+#pragma once
+
+#include "kernels/mien-conv.h"
+#include "kernels/mien-gemm.h"
+#include "kernels/mien-vector.h"
+#include "nn/mien-op.h"
+
+G_BEGIN_DECLS
+
+struct _MienKernels {
+  MienCpuLevel cpu;
+  MienGemmKernels gemm;
+  MienVectorKernels vector;
+};
+
+/* cpu: the highest level to use; what the processor lacks is left out. */
+void mien_kernels_init (MienKernels *self, MienCpuLevel cpu);
+
+G_END_DECLS

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rewriting a graph so that it runs faster and answers the same. Value indices stay valid; values in keep stay computed.
+ *
+ *   fold     Conv + BatchNormalization (inference) becomes one Conv, where weights are constants
+ *   fuse     Conv, Gemm + Relu or Clip: the activation joins the operator (attributes mien.lo, mien.hi)
+ *
+ * Thread   pure, but for the graph */
+#pragma once
+
+#include "nn/mien-graph.h"
+
+G_BEGIN_DECLS
+
+void mien_passes_run (MienGraph *graph, const int *keep, int n_keep);
+
+/* The first of them alone: what an exported model wants. */
+void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
+
+G_END_DECLS

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Making a plan: passes over a copy of the graph, shapes, constant folding, preparation of every operator, memory. */
+#include "mien-config.h"
+
+#include <glib/gi18n-lib.h>
+#include <stdlib.h>
+
+#include "nn/mien-passes.h"
+#include "nn/mien-plan-private.h"
+
+/* Constants worth computing once; larger ones (a ConstantOfShape of a gigabyte) are left to the run. */
+#define MAX_FOLDED_BYTES ((gsize) 64 << 20)
+
+static gboolean
+set_input_shapes (MienPlan *self, const MienShape *shapes, GError **error)
+{
+  for (guint i = 0; i < self->graph->inputs->len; i++) {
+    const int v = g_array_index (self->graph->inputs, int, i);
+    const MienValue *value = mien_graph_value (self->graph, v);
+    MienTensor *desc = &self->values[v].desc;
+
+    desc->type = value->type;
+    desc->shape = value->shape;
+    if (shapes != NULL) {
+      gboolean fits = value->shape.rank < 0 || value->shape.rank == shapes[i].rank;
+      for (int d = 0; fits && d < value->shape.rank; d++)
+        fits = value->shape.dim[d] < 0 || value->shape.dim[d] == shapes[i].dim[d];
+      if (!fits) {
+        g_autofree char *want = mien_shape_to_string (&value->shape);
+        g_autofree char *got = mien_shape_to_string (&shapes[i]);
+        g_autofree char *name = mien_graph_quote (value->name);
+        g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_INPUT, _("input %s takes %s, not %s"), name, want, got);
+        return FALSE;
+      }
+      desc->shape = shapes[i];
+    } else {
+      for (int d = 0; d < desc->shape.rank; d++)
+        desc->shape.dim[d] = MAX (desc->shape.dim[d], 1) * (desc->shape.dim[d] != 0);
+    }
+    if (mien_type_size (desc->type) == 0 || !mien_shape_is_known (&desc->shape) ||
+        !mien_shape_n_elems (&desc->shape, &desc->n_elems) || desc->n_elems > MIEN_TENSOR_MAX_BYTES / mien_type_size (desc->type)) {
+      g_autofree char *shape = mien_shape_to_string (&desc->shape);
+      g_autofree char *name = mien_graph_quote (value->name);
+      g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_INPUT, _("input %s has no usable type or size (%s, %s)"), name,
+                   mien_type_name (desc->type), shape);
+      return FALSE;
+    }
+    self->values[v].kind = MIEN_STORE_INPUT;
+    self->values[v].index = (int) i;
+  }
+  return TRUE;
+}
+
+static void
+set_tensors (MienPlan *self)
+{
+  for (int v = 0; v < self->n_values; v++) {
+    const MienValue *value = mien_graph_value (self->graph, v);
+    self->values[v].desc.shape = MIEN_SHAPE_UNKNOWN;
+    if (value->tensor == NULL)
+      continue;
+    self->values[v].desc = *value->tensor;
+    self->values[v].kind = MIEN_STORE_TENSOR;
+    if (value->kind == MIEN_VALUE_PARAMETER) /* its contents are not to be relied on */
+      self->values[v].desc.data = NULL;
+  }
+}
+
+/* Points ctx at the planned descriptions of a node's values. in and out have room for all. */
+static void
+point_at (MienPlan *self, const MienNode *node, MienOpCtx *ctx, const MienTensor **in, MienTensor **out)
+{
+  *ctx = (MienOpCtx) {
+    .graph = self->graph,
+    .node = node,
+    .opset = self->graph->opset,
+    .n_in = node->n_inputs,
+    .n_out = node->n_outputs,
+    .in = in,
+    .out = out,
+    .kernels = &self->kernels,
+    .threads = self->threads,
+  };
+  for (int i = 0; i < node->n_inputs; i++)
+    in[i] = node->inputs[i] >= 0 ? &self->values[node->inputs[i]].desc : NULL;
+  for (int i = 0; i < node->n_outputs; i++)
+    out[i] = node->outputs[i] >= 0 ? &self->values[node->outputs[i]].desc : NULL;
+}
+
+/* All contents known (or not needed), all results of known and moderate size. */
+static gboolean
+can_fold (const MienOp *op, const MienOpCtx *ctx)
+{
+  if (op->flags & MIEN_OP_IMPURE)
+    return FALSE;
+  for (int i = 0; i < ctx->n_in; i++) {
+    if (ctx->in[i] == NULL)
+      continue;
+    if (ctx->in[i]->shape.rank < 0 || (ctx->in[i]->data == NULL && ctx->in[i]->n_elems > 0 && !(op->flags & MIEN_OP_SHAPE_ONLY)))
+      return FALSE;
+  }
+  for (int i = 0; i < ctx->n_out; i++)
+    if (ctx->out[i] != NULL && (ctx->out[i]->shape.rank < 0 || mien_tensor_n_bytes (ctx->out[i]) > MAX_FOLDED_BYTES))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+fold (MienPlan *self, const MienOp *op, MienOpCtx *ctx, GError **error)
+{
+  for (int i = 0; i < ctx->n_out; i++) {
+    if (ctx->out[i] == NULL)
+      continue;
+    MienPlanValue *value = &self->values[ctx->node->outputs[i]];
+    value->folded = mien_tensor_try_new (value->desc.type, &value->desc.shape, error);
+    if (value->folded == NULL)
+      return FALSE;
+    value->desc.data = value->folded->data;
+    value->kind = MIEN_STORE_TENSOR;
+  }
+  if (op->flags & MIEN_OP_VIEW) {
+    if (ctx->in[0]->n_elems > 0)
+      memcpy (ctx->out[0]->data, ctx->in[0]->data, mien_tensor_n_bytes (ctx->in[0]));
+    return TRUE;
+  }
+  MienOpPrep prep = { 0 };
+  if (op->prepare != NULL && !op->prepare (ctx, &prep, error))
+    return FALSE;
+  ctx->state = prep.state;
+  void *scratch = prep.scratch_bytes > 0 ? aligned_alloc (64, (prep.scratch_bytes + 63) / 64 * 64) : NULL;
+  gboolean ok = prep.scratch_bytes == 0 || scratch != NULL;
+  if (!ok)
+    mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "no memory for its intermediate results");
+  ctx->scratch = scratch;
+  ok = ok && op->run (ctx, error);
+  free (scratch);
+  if (prep.free_state != NULL)
+    prep.free_state (prep.state);
+  return ok;
+}
+
+static gboolean
+plan_node (MienPlan *self, const MienNode *node, gboolean may_fold, GError **error)
+{
+  const MienOp *op = mien_op_find (node->domain, node->op, self->graph->opset);
+  g_autofree const MienTensor **in = g_new (const MienTensor *, MAX (node->n_inputs, 1));
+  g_autofree MienTensor **out = g_new (MienTensor *, MAX (node->n_outputs, 1));
+  MienPlanStep step = { .node = node, .op = op };
+  MienOpCtx ctx;
+
+  point_at (self, node, &ctx, in, out);
+  if (op == NULL)
+    return mien_op_fail (&ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "this program has no operator of that name (domain \"%s\", opset %d)",
+                         node->domain, self->graph->opset);
+  if (!mien_op_infer (op, &ctx, error))
+    return FALSE;
+  if (may_fold && can_fold (op, &ctx))
+    return fold (self, op, &ctx, error);
+  for (int i = 0; i < ctx.n_in; i++)
+    step.dynamic |= in[i] != NULL && in[i]->shape.rank < 0;
+  for (int i = 0; i < ctx.n_out; i++)
+    step.dynamic |= out[i] != NULL && out[i]->shape.rank < 0;
+  if (!step.dynamic && op->prepare != NULL && !op->prepare (&ctx, &step.prep, error))
+    return FALSE;
+  g_array_append_val (self->steps, step);
+  return TRUE;
+}
+
+static void
+clear_step (gpointer data)
+{
+  MienPlanStep *step = data;
+
+  if (step->prep.free_state != NULL)
+    step->prep.free_state (step->prep.state);
+}
+
+static void
+mark_kept (MienPlan *self, const MienPlanOptions *options)
+{
+  for (guint i = 0; i < self->graph->outputs->len; i++)
+    self->values[g_array_index (self->graph->outputs, int, i)].kept = TRUE;
+  for (int i = 0; i < options->n_keep; i++)
+    self->values[options->keep[i]].kept = TRUE;
+}
+
+MienPlan *
+mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error)
+{
+  g_autoptr (MienPlan) self = g_new0 (MienPlan, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  mien_kernels_init (&self->kernels, options->cpu);
+  self->threads = options->threads;
+  self->graph = mien_graph_dup (graph);
+  self->steps = g_array_new (FALSE, TRUE, sizeof (MienPlanStep));
+  g_array_set_clear_func (self->steps, clear_step);
+  if (!mien_graph_sort (self->graph, error))
+    return NULL;
+  if (!options->no_passes)
+    mien_passes_run (self->graph, options->keep, options->n_keep);
+  self->n_values = (int) self->graph->values->len;
+  self->values = g_new0 (MienPlanValue, self->n_values);
+  set_tensors (self);
+  mark_kept (self, options);
+  if (!set_input_shapes (self, shapes, error))
+    return NULL;
+  for (guint i = 0; i < self->graph->nodes->len; i++)
+    if (!plan_node (self, mien_graph_node (self->graph, i), !options->no_passes, error))
+      return NULL;
+  for (int v = 0; v < self->n_values; v++) {
+    const MienValue *value = mien_graph_value (self->graph, v);
+    if (value->kind == MIEN_VALUE_PARAMETER)
+      self->values[v].desc.data = value->tensor->data;
+    if (self->values[v].kept && self->values[v].desc.type == MIEN_TYPE_UNKNOWN) {
+      g_autofree char *name = mien_graph_quote (value->name);
+      g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("output %s is computed by no node"), name);
+      return NULL;
+    }
+  }
+  if (!mien_plan_lay_out (self, options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+MienPlan *
+mien_plan_ref (MienPlan *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+mien_plan_unref (MienPlan *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  for (int v = 0; v < self->n_values; v++)
+    g_clear_pointer (&self->values[v].folded, mien_tensor_unref);
+  g_array_unref (self->steps);
+  g_clear_pointer (&self->graph, mien_graph_unref);
+  g_free (self->values);
+  g_free (self);
+}
+
+gsize
+mien_plan_arena_bytes (const MienPlan *self)
+{
+  return self->arena_bytes;
+}
+
+void
+mien_plan_get_value (const MienPlan *self, int value, MienType *type, MienShape *shape)
+{
+  *type = self->values[value].desc.type;
+  *shape = self->values[value].desc.shape;
+}
