@@ -27,7 +27,7 @@ build:
 bench:
 	@tools/install-packages build run test
 	@tools/build $(BUILD)
-	@meson test -C $(BUILD) --benchmark --no-rebuild --verbose --num-processes 1
+	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1
 
 screenshots:
 	@tools/install-packages build run

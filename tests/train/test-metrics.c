@@ -101,6 +101,18 @@ test_ece_shares_bins (void)
   assert_close (m.ece, 0.02);
 }
 
+/* .62 and .68 lie in neighbouring bins of 1/15 (of 1/10 they would share one): |0 - .62| + |1 - .68| of 2. */
+static void
+test_ece_has_15_bins (void)
+{
+  const guint8 truth[2] = { 1, 0 };
+  const float answer[2][2] = { { .62f, .38f }, { .68f, .32f } };
+  MienMetrics m;
+
+  mien_metrics_compute (&m, &answer[0][0], truth, NULL, 2, 2);
+  assert_close (m.ece, 0.47);
+}
+
 /* Wilson's interval for 8 of 10 at 95 % is a textbook example: .4902 to .9433; 0 of 10: 0 to .2775; 10 of 10: .7225 to 1. */
 static void
 test_wilson (void)
@@ -181,6 +193,7 @@ main (int argc, char **argv)
   g_test_add_func ("/metrics/log-loss-of-zero", test_log_loss_of_zero);
   g_test_add_func ("/metrics/ece", test_ece);
   g_test_add_func ("/metrics/ece-shares-bins", test_ece_shares_bins);
+  g_test_add_func ("/metrics/ece-has-15-bins", test_ece_has_15_bins);
   g_test_add_func ("/metrics/wilson", test_wilson);
   g_test_add_func ("/metrics/leave-out", test_leave_out);
   g_test_add_func ("/metrics/nothing", test_nothing);
