@@ -7,11 +7,11 @@
 void
 mien_ops_strides (const MienShape *shape, gssize *strides)
 {
-  gssize step = 1;
+  gsize step = 1; /* unsigned: a shape without elements may have any other dimensions */
 
   for (int d = shape->rank - 1; d >= 0; d--) {
-    strides[d] = step;
-    step *= shape->dim[d];
+    strides[d] = (gssize) step;
+    step *= (gsize) shape->dim[d];
   }
 }
 
@@ -42,7 +42,7 @@ mien_loop_add (MienLoop *self, gsize dim, const gssize *strides)
   if (dim == 1)
     return;
   for (int k = 0; k < self->n_operands && joins; k++)
-    joins = self->stride[d - 1][k] == strides[k] * (gssize) dim;
+    joins = self->stride[d - 1][k] == (gssize) ((gsize) strides[k] * dim);
   if (joins) {
     d--;
     self->dim[d] *= dim;

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Resampling along any dimensions.
+ *
+ * Operators  Resize (opset 10 to 17), Upsample (opset 1 to 9)
+ * Modes      nearest for every type; linear and cubic for f32. All coordinate transformations and ways of rounding of opset 11 and
+ *            13; opset 10 and Upsample use the asymmetric transformation and round down
+ * Method     separable: each output element of a dimension is a weighted sum of 1, 2 or 4 input elements (taps); the tables of all
+ *            dimensions are made at the start of a run
+ * Source     ONNX Resize-10, -11, -13, Upsample-1, -7, -9 */
+#include "nn/ops/mien-ops.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_TAPS 4
+
+typedef enum { MODE_NEAREST = 1, MODE_LINEAR = 2, MODE_CUBIC = MAX_TAPS } Mode; /* the number of taps */
+
+typedef enum {
+  HALF_PIXEL,
+  PYTORCH_HALF_PIXEL,
+  ALIGN_CORNERS,
+  ASYMMETRIC,
+  TF_HALF_PIXEL_FOR_NN,
+  TF_CROP_AND_RESIZE,
+} Transformation;
+static const char *const transformations[] = {
+  "half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL,
+};
+
+typedef enum { ROUND_PREFER_FLOOR, ROUND_PREFER_CEIL, ROUND_FLOOR, ROUND_CEIL } Rounding;
+static const char *const roundings[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL };
+
+typedef struct {
+  Mode mode;
+  Transformation transformation;
+  Rounding rounding;
+  float cubic_a, extrapolation;
+  gboolean exclude_outside;
+  MienShape out;
+  double scale[MIEN_MAX_RANK];
+  double roi_start[MIEN_MAX_RANK], roi_end[MIEN_MAX_RANK];
+} Resize;
+
+static gboolean
+find_word (MienOpCtx *ctx, GError **error, const char *attr, const char *fallback, const char *const *words, int *index)
+{
+  const char *word = mien_node_string (ctx->node, attr, fallback);
+
+  for (*index = 0; words[*index] != NULL; (*index)++)
+    if (g_str_equal (word, words[*index]))
+      return TRUE;
+  return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "attribute %s has an unknown value", attr);
+}
+
+static gboolean
+read_options (MienOpCtx *ctx, GError **error, Resize *resize)
+{
+  static const char *const modes[] = { "nearest", "linear", "bilinear", "cubic", NULL };
+  static const Mode mode_of[] = { MODE_NEAREST, MODE_LINEAR, MODE_LINEAR, MODE_CUBIC };
+  int mode, transformation = ASYMMETRIC, rounding = ROUND_FLOOR;
+
+  if (!find_word (ctx, error, "mode", "nearest", modes, &mode))
+    return FALSE;
+  if (ctx->opset >= 11
+      && (!find_word (ctx, error, "coordinate_transformation_mode", "half_pixel", transformations, &transformation)
+          || !find_word (ctx, error, "nearest_mode", "round_prefer_floor", roundings, &rounding)))
+    return FALSE;
+  resize->mode = mode_of[mode];
+  resize->transformation = (Transformation) transformation;
+  resize->rounding = (Rounding) rounding;
+  resize->cubic_a = mien_node_float (ctx->node, "cubic_coeff_a", -0.75f);
+  resize->extrapolation = mien_node_float (ctx->node, "extrapolation_value", 0.0f);
+  resize->exclude_outside = mien_node_int (ctx->node, "exclude_outside", 0) != 0;
+  return TRUE;
+}
+
+/* The contents of in[i] (float or double) as double. n as for mien_op_read_ints(). */
+static gboolean
+read_floats (MienOpCtx *ctx, GError **error, int i, double *values, int max, int *n)
+{
+  const MienTensor *in;
+
+  if (!mien_op_check_type (ctx, error, i, MIEN_OPS_FLOATS, 0))
+    return FALSE;
+  in = ctx->in[i];
+  *n = -1;
+  if (in->shape.rank < 0)
+    return TRUE;
+  if (in->n_elems > (gsize) max)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %d has %ld elements; at most %d are possible", i, (long) in->n_elems, max);
+  if (!mien_op_contents_known (ctx, i))
+    return TRUE;
+  *n = (int) in->n_elems;
+  for (int k = 0; k < *n; k++)
+    values[k] = in->type == MIEN_F32 ? ((const float *) in->data)[k] : ((const double *) in->data)[k];
+  return TRUE;
+}
+
+static gboolean
+use_scales (MienOpCtx *ctx, GError **error, Resize *resize, const double *scales, int n)
+{
+  const MienShape *in = &ctx->in[0]->shape;
+
+  if (n != in->rank)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d scales for %d dimensions", n, in->rank);
+  for (int d = 0; d < n; d++) {
+    const double dim = floor ((double) in->dim[d] * scales[d]);
+
+    if (!(scales[d] > 0) || !isfinite (scales[d]))
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d has the scale %g", d, scales[d]);
+    if (!(dim < (double) MIEN_TENSOR_MAX_BYTES))
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the output would be too large");
+    resize->scale[d] = scales[d];
+    resize->out.dim[d] = (gint64) dim;
+  }
+  resize->out.rank = n;
+  return TRUE;
+}
+
+static gboolean
+use_sizes (MienOpCtx *ctx, GError **error, Resize *resize, const gint64 *sizes, int n)
+{
+  const MienShape *in = &ctx->in[0]->shape;
+
+  if (n != in->rank)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d sizes for %d dimensions", n, in->rank);
+  for (int d = 0; d < n; d++) {
+    if (sizes[d] < 0 || (guint64) sizes[d] > MIEN_TENSOR_MAX_BYTES)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d would have %ld elements", d, (long) sizes[d]);
+    resize->scale[d] = in->dim[d] > 0 ? (double) sizes[d] / (double) in->dim[d] : 1;
+    resize->out.dim[d] = sizes[d];
+  }
+  resize->out.rank = n;
+  return TRUE;
+}
+
+/* Inputs x, roi, scales, sizes (opset 11 on) or x, scales, or attributes. *known is FALSE while contents are missing. */
+static gboolean
+get_resize (MienOpCtx *ctx, GError **error, Resize *resize, gboolean *known)
+{
+  const MienShape *in = &ctx->in[0]->shape;
+  const int scales_at = ctx->opset >= 11 ? 2 : 1;
+  double values[2 * MIEN_MAX_RANK];
+  gint64 sizes[MIEN_MAX_RANK];
+  int n, n_sizes = 0;
+
+  *known = FALSE;
+  if (!read_options (ctx, error, resize))
+    return FALSE;
+  for (int d = 0; d < MIEN_MAX_RANK; d++) {
+    resize->roi_start[d] = 0;
+    resize->roi_end[d] = 1;
+  }
+  if (resize->transformation == TF_CROP_AND_RESIZE) {
+    if (!read_floats (ctx, error, 1, values, 2 * MIEN_MAX_RANK, &n))
+      return FALSE;
+    if (n < 0 || in->rank < 0)
+      return TRUE;
+    if (n != 2 * in->rank)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the region has %d elements for %d dimensions", n, in->rank);
+    for (int d = 0; d < in->rank; d++) {
+      resize->roi_start[d] = values[d];
+      resize->roi_end[d] = values[d + in->rank];
+      if (!isfinite (values[d]) || !isfinite (values[d + in->rank]))
+        return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the region is not finite");
+    }
+  }
+  if (ctx->opset >= 11 && mien_op_has (ctx, 3)) {
+    if (!mien_op_read_ints (ctx, error, 3, sizes, MIEN_MAX_RANK, &n_sizes))
+      return FALSE;
+    if (n_sizes < 0 || in->rank < 0)
+      return TRUE;
+    if (n_sizes > 0) {
+      *known = TRUE;
+      return use_sizes (ctx, error, resize, sizes, n_sizes);
+    }
+  }
+  if (ctx->opset < 7) {
+    n = 4;
+    values[0] = values[1] = 1;
+    values[2] = mien_node_float (ctx->node, "height_scale", 1.0f);
+    values[3] = mien_node_float (ctx->node, "width_scale", 1.0f);
+  } else if (ctx->opset < 9) {
+    const MienAttr *attr = mien_node_attr (ctx->node, "scales");
+
+    if (attr == NULL || attr->type != MIEN_ATTR_FLOATS || attr->n > MIEN_MAX_RANK)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "attribute scales is missing or no list of %d floats at most", MIEN_MAX_RANK);
+    n = (int) attr->n;
+    for (int d = 0; d < n; d++)
+      values[d] = attr->floats[d];
+  } else if (!read_floats (ctx, error, scales_at, values, MIEN_MAX_RANK, &n)) {
+    return FALSE;
+  }
+  if (n < 0 || in->rank < 0)
+    return TRUE;
+  *known = TRUE;
+  return use_scales (ctx, error, resize, values, n);
+}
+
+static gboolean
+infer_resize (MienOpCtx *ctx, GError **error)
+{
+  Resize resize;
+  gboolean known;
+
+  if (!mien_op_check_type (ctx, error, 0, MIEN_OPS_ANY, 0) || !get_resize (ctx, error, &resize, &known))
+    return FALSE;
+  if (resize.mode != MODE_NEAREST && ctx->in[0]->type != MIEN_F32)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "the type %s cannot be interpolated", mien_type_name (ctx->in[0]->type));
+  if (resize.transformation == TF_CROP_AND_RESIZE && ctx->in[0]->type != MIEN_F32)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "the type %s cannot be cropped and resized", mien_type_name (ctx->in[0]->type));
+  mien_op_out_unknown (ctx, 0, ctx->in[0]->type);
+  if (!known)
+    return TRUE;
+  for (int d = 0; d < resize.out.rank; d++)
+    if (ctx->in[0]->shape.dim[d] == 0 && resize.out.dim[d] > 0)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d has no elements to resize", d);
+  mien_op_out (ctx, 0, ctx->in[0]->type, &resize.out);
+  return TRUE;
+}
+
+typedef struct {
+  gint64 index[MAX_TAPS]; /* index[0] is -1 where the extrapolation value is */
+  float weight[MAX_TAPS];
+} Tap;
+
+/* Where output o lies in the input, in elements. */
+static double
+get_source (const Resize *resize, int d, gint64 o, gint64 in_dim)
+{
+  const double scale = resize->scale[d];
+  const gint64 out_dim = resize->out.dim[d];
+
+  switch (resize->transformation) {
+  case HALF_PIXEL:
+  default:
+    return (o + 0.5) / scale - 0.5;
+  case PYTORCH_HALF_PIXEL:
+    return out_dim > 1 ? (o + 0.5) / scale - 0.5 : 0;
+  case ALIGN_CORNERS:
+    return out_dim > 1 ? (double) o * (in_dim - 1) / (out_dim - 1) : 0;
+  case ASYMMETRIC:
+    return o / scale;
+  case TF_HALF_PIXEL_FOR_NN:
+    return (o + 0.5) / scale;
+  case TF_CROP_AND_RESIZE:
+    if (out_dim > 1)
+      return (resize->roi_start[d] + o * (resize->roi_end[d] - resize->roi_start[d]) / (out_dim - 1)) * (in_dim - 1);
+    return 0.5 * (resize->roi_start[d] + resize->roi_end[d]) * (in_dim - 1);
+  }
+}
+
+/* Keys' cubic convolution kernel; distance from the sample. */
+static double
+get_cubic_weight (double a, double distance)
+{
+  const double x = fabs (distance);
+
+  if (x <= 1)
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2)
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}
+
+static void
+make_tap (const Resize *resize, int d, gint64 o, gint64 in_dim, Tap *tap)
+{
+  /* Far outside is as good as just outside, and fits an integer. */
+  const double x = CLAMP (get_source (resize, d, o, in_dim), -16.0, (double) in_dim + 16.0);
+  const double base = floor (x);
+  double sum = 0;
+
+  if (resize->transformation == TF_CROP_AND_RESIZE && (x < 0 || x > (double) (in_dim - 1))) {
+    tap->index[0] = -1;
+    return;
+  }
+  if (resize->mode == MODE_NEAREST) {
+    const double rounded = resize->rounding == ROUND_FLOOR          ? base
+                           : resize->rounding == ROUND_CEIL         ? ceil (x)
+                           : resize->rounding == ROUND_PREFER_FLOOR ? ceil (x - 0.5)
+                                                                    : floor (x + 0.5);
+
+    tap->index[0] = CLAMP ((gint64) rounded, 0, in_dim - 1);
+    tap->weight[0] = 1;
+    return;
+  }
+  for (int t = 0; t < (int) resize->mode; t++) {
+    const gint64 i = (gint64) base + t - (resize->mode == MODE_CUBIC ? 1 : 0);
+    double weight = resize->mode == MODE_CUBIC ? get_cubic_weight (resize->cubic_a, x - (double) i) : 1 - fabs (x - (double) i);
+
+    if (resize->mode == MODE_CUBIC && resize->exclude_outside && (i < 0 || i >= in_dim))
+      weight = 0;
+    sum += weight;
+    tap->weight[t] = (float) weight;
+    tap->index[t] = CLAMP (i, 0, in_dim - 1);
+  }
+  if (resize->mode == MODE_CUBIC && resize->exclude_outside && sum != 0)
+    for (int t = 0; t < MODE_CUBIC; t++)
+      tap->weight[t] = (float) (tap->weight[t] / sum);
+}
+
+typedef struct {
+  const Resize *resize;
+  const MienShape *in;
+  const Tap *taps[MIEN_MAX_RANK];
+  gsize elem_size;
+} Job;
+
+/* One row: dimension d is the last one. */
+static void
+add_row (const Job *job, float *to, const float *from, float weight)
+{
+  const int d = job->in->rank - 1;
+  const Tap *tap = job->taps[d];
+  const int n_taps = (int) job->resize->mode;
+
+  for (gint64 o = 0; o < job->resize->out.dim[d]; o++, tap++)
+    for (int t = 0; t < n_taps && tap->index[0] >= 0; t++)
+      to[o] += weight * tap->weight[t] * from[tap->index[t]];
+}
+
+/* Adds the input's part from, of dimensions d .., to the output's row; index says where the row lies. */
+static void
+add_part (const Job *job, int d, const gint64 *index, float *to, const float *from, float weight)
+{
+  const Tap *tap;
+
+  if (d >= job->in->rank - 1) {
+    add_row (job, to, from, weight);
+    return;
+  }
+  tap = &job->taps[d][index[d]];
+  for (int t = 0; t < (int) job->resize->mode; t++)
+    if (tap->weight[t] != 0)
+      add_part (job, d + 1, index, to, from + (gsize) tap->index[t] * mien_ops_span (job->in, d + 1, job->in->rank), weight * tap->weight[t]);
+}
+
+static void
+make_row (const Job *job, const gint64 *index, float *to, const float *from)
+{
+  const int last = job->in->rank - 1;
+  const gint64 n = job->resize->out.dim[last];
+  gboolean outside = FALSE;
+
+  for (int d = 0; d < last; d++)
+    outside |= job->taps[d][index[d]].index[0] < 0;
+  for (gint64 o = 0; o < n; o++)
+    to[o] = outside || job->taps[last][o].index[0] < 0 ? job->resize->extrapolation : 0;
+  if (!outside)
+    add_part (job, 0, index, to, from, 1);
+}
+
+static void
+copy_row (const Job *job, const gint64 *index, char *to, const char *from)
+{
+  const int last = job->in->rank - 1;
+  const Tap *tap = job->taps[last];
+  gsize offset = 0;
+
+  for (int d = 0; d < last; d++)
+    offset = (offset + (gsize) job->taps[d][index[d]].index[0]) * (gsize) job->in->dim[d + 1];
+  from += offset * job->elem_size;
+  for (gint64 o = 0; o < job->resize->out.dim[last]; o++, tap++)
+    memcpy (to + (gsize) o * job->elem_size, from + (gsize) tap->index[0] * job->elem_size, job->elem_size);
+}
+
+static gsize
+count_taps (const MienShape *out)
+{
+  gsize n = 0;
+
+  for (int d = 0; d < out->rank; d++)
+    n += (gsize) out->dim[d];
+  return n;
+}
+
+static gboolean
+prepare_resize (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
+{
+  const gsize n = count_taps (&ctx->out[0]->shape);
+
+  prep->scratch_bytes = n * sizeof (Tap);
+  prep->state = GSIZE_TO_POINTER (n);
+  return TRUE;
+}
+
+static gboolean
+run_resize (MienOpCtx *ctx, GError **error)
+{
+  const MienTensor *in = ctx->in[0];
+  MienTensor *out = ctx->out[0];
+  Resize resize;
+  Job job = { .resize = &resize, .in = &in->shape, .elem_size = mien_type_size (in->type) };
+  gint64 index[MIEN_MAX_RANK] = { 0 };
+  g_autofree Tap *own = NULL;
+  Tap *tap = ctx->scratch;
+  gboolean known;
+  gsize row;
+
+  if (!get_resize (ctx, error, &resize, &known))
+    return FALSE;
+  if (out->n_elems == 0)
+    return TRUE;
+  if (in->shape.rank == 0) {
+    memcpy (out->data, in->data, job.elem_size);
+    return TRUE;
+  }
+  if (tap == NULL || GPOINTER_TO_SIZE (ctx->state) < count_taps (&resize.out)) {
+    tap = own = g_try_new (Tap, count_taps (&resize.out));
+    if (tap == NULL)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "not enough memory");
+  }
+  for (int d = 0; d < resize.out.rank; d++) {
+    job.taps[d] = tap;
+    for (gint64 o = 0; o < resize.out.dim[d]; o++)
+      make_tap (&resize, d, o, in->shape.dim[d], tap++);
+  }
+  row = (gsize) resize.out.dim[resize.out.rank - 1];
+  for (gsize at = 0; at < out->n_elems; at += row) {
+    if (resize.mode == MODE_NEAREST && resize.transformation != TF_CROP_AND_RESIZE)
+      copy_row (&job, index, (char *) out->data + at * job.elem_size, in->data);
+    else
+      make_row (&job, index, (float *) out->data + at, in->data);
+    for (int d = resize.out.rank - 2; d >= 0 && ++index[d] == resize.out.dim[d]; d--)
+      index[d] = 0;
+  }
+  return TRUE;
+}
+
+#define RESIZE(NAME, SINCE, UNTIL, MIN_IN, MAX_IN) \
+  { "", NAME, SINCE, UNTIL, MIN_IN, MAX_IN, 1, 0, infer_resize, prepare_resize, run_resize }
+
+const MienOp mien_ops_resize[] = {
+  RESIZE ("Upsample", 1, 8, 1, 1),
+  RESIZE ("Upsample", 9, 9, 2, 2),
+  RESIZE ("Resize", 10, 10, 2, 2),
+  RESIZE ("Resize", 11, 12, 3, 4),
+  RESIZE ("Resize", 13, 17, 1, 4),
+  { NULL },
+};
