@@ -48,7 +48,6 @@ enum {
   MIEN_OP_IMPURE = 1 << 1,    /* never folded, though its inputs are constant: random, or reads parameters */
   MIEN_OP_SHAPE_ONLY = 1 << 3, /* reads its inputs' shapes, never their contents (Shape, Size): folded when shapes are known */
   MIEN_OP_VIEW = 1 << 2,      /* out[0] has in[0]'s bytes in the same order: the planner shares memory, run() is NULL */
-  MIEN_OP_SHAPE_ONLY = 1 << 3, /* run() reads no contents, only shapes: may be folded as soon as these are known */
 };
 
 typedef struct {
