@@ -168,6 +168,7 @@ draw_y_axis (Painter *p, double top, double bottom)
     g_autofree char *text = mien_chart_format (value, p->y_ticks.digits, p->chart->format);
     g_autoptr (PangoLayout) layout = make_text (p, text, FALSE);
 
+    cairo_set_dash (p->cr, NULL, 0, 0);
     if (widest > 0)
       draw_layout (p, layout, &p->dim, widest, y - height / 2.0, 1);
     gdk_cairo_set_source_rgba (p->cr, &p->grid);
@@ -289,6 +290,8 @@ draw_cursor (Painter *p, double left, double right, double top, double bottom)
   pango_layout_get_pixel_size (layout, &width, &height);
   plate_x = x + 10 + width + 12 <= right ? x + 10 : x - 10 - width - 12;
   plate_x = MAX (plate_x, 0);
+  cairo_set_dash (p->cr, NULL, 0, 0);
+  cairo_set_line_width (p->cr, 1);
   gdk_cairo_set_source_rgba (p->cr, &p->plate);
   cairo_rectangle (p->cr, round (plate_x), round (top), width + 12, height + 8);
   cairo_fill_preserve (p->cr);

@@ -1,0 +1,811 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See mien-layers-pane.h. The maps are computed in run_thread(); everything else is on the main thread. */
+#include "mien-config.h"
+
+#include "layers/mien-layers-pane.h"
+
+#include <math.h>
+#include <glib/gi18n.h>
+
+#include "charts/mien-label.h"
+#include "explain/mien-maps.h"
+#include "layers/mien-color-legend.h"
+#include "layers/mien-layer-row.h"
+#include "layers/mien-map-panel.h"
+#include "layers/mien-map-source.h"
+#include "layers/mien-map-view.h"
+
+#define CELL_SIZE_DEFAULT 96
+#define CELL_SIZE_MIN 32
+#define CELL_SIZE_MAX 320
+
+struct _MienLayersPane {
+  AdwBin parent_instance;
+
+  /* template children */
+  GtkStack *stack, *maps_stack;
+  AdwStatusPage *failed_page;
+  AdwLeaflet *leaflet;
+  AdwFlap *flap;
+  GtkListBox *list;
+  GtkGridView *grid;
+  GtkWidget *grid_scroller, *face_box, *legend_box;
+  GtkPicture *face;
+  GtkLabel *answer, *model_label, *layer_title, *layer_summary, *legend_lo, *legend_hi;
+  MienColorLegend *legend;
+  MienMapPanel *panel;
+
+  /* owned */
+  MienModel *model;         /* (nullable) */
+  MienMaps *maps;           /* of model; NULL while the thread has it or before it is made */
+  MienMapSource *source;
+  GtkSingleSelection *selection; /* of GtkStringObject: the number of a map */
+  GCancellable *cancellable;
+  float *waiting;           /* (nullable) the newest face, not yet fed */
+
+  gboolean running;
+  gboolean ready;           /* the rows stand for model */
+  gboolean frozen;
+  gboolean strongest_first;
+  double scrolled;          /* Ctrl+scroll, not yet a whole step */
+};
+
+G_DEFINE_FINAL_TYPE (MienLayersPane, mien_layers_pane, ADW_TYPE_BIN)
+
+enum { PROP_0, PROP_MODEL, PROP_FROZEN, PROP_COLOR_MAP, PROP_SHARED_RANGE, PROP_STRONGEST_FIRST, PROP_CELL_SIZE, N_PROPS };
+static GParamSpec *props[N_PROPS];
+enum { FACE_REQUESTED, N_SIGNALS };
+static guint signals[N_SIGNALS];
+
+/* What the thread works on, and what it hands back. */
+typedef struct {
+  MienModel *model;
+  float *pixels;  /* (nullable) */
+  MienMaps *maps; /* (nullable) */
+  GPtrArray *layers; /* (nullable) MienLayerInfo: only when maps were made by this job */
+  MienActivations *activations;
+} Job;
+
+static void start_job (MienLayersPane *self);
+
+static void
+job_free (gpointer data)
+{
+  Job *job = data;
+
+  mien_model_unref (job->model);
+  g_clear_pointer (&job->maps, mien_maps_free);
+  g_clear_pointer (&job->layers, g_ptr_array_unref);
+  g_clear_pointer (&job->activations, mien_activations_unref);
+  g_free (job->pixels);
+  g_free (job);
+}
+
+static void
+run_thread (GTask *task, gpointer object, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+
+  if (job->maps == NULL) {
+    job->maps = mien_maps_new (job->model, &error);
+    if (job->maps == NULL) {
+      g_task_return_error (task, error);
+      return;
+    }
+    job->layers = mien_model_dup_layers (job->model, NULL);
+  }
+  if (job->pixels != NULL) {
+    job->activations = mien_maps_run (job->maps, job->pixels, &error);
+    if (job->activations == NULL) {
+      g_task_return_error (task, error);
+      return;
+    }
+  }
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+show_failure (MienLayersPane *self, const GError *error)
+{
+  g_autofree char *text = g_markup_escape_text (error->message, -1);
+
+  g_warning ("Maps of the layers: %s", error->message);
+  adw_status_page_set_description (self->failed_page, text);
+  gtk_stack_set_visible_child_name (self->stack, "failed");
+}
+
+static int
+channel_at (MienLayersPane *self, guint position)
+{
+  g_autoptr (GtkStringObject) item = g_list_model_get_item (G_LIST_MODEL (self->selection), position);
+
+  return item != NULL ? atoi (gtk_string_object_get_string (item)) - 1 : -1;
+}
+
+static guint
+position_of (MienLayersPane *self, int channel)
+{
+  const guint n = g_list_model_get_n_items (G_LIST_MODEL (self->selection));
+
+  for (guint i = 0; i < n; i++)
+    if (channel_at (self, i) == channel)
+      return i;
+  return GTK_INVALID_LIST_POSITION;
+}
+
+/* "32 maps of 48×48 · 5 silent": maps that answer nothing to this face are worth knowing about. */
+static void
+update_summary (MienLayersPane *self)
+{
+  GtkListBoxRow *row = gtk_list_box_get_selected_row (self->list);
+  const int n = mien_map_source_get_n_channels (self->source);
+  g_autofree char *text = NULL, *silent = NULL;
+  int n_silent = 0;
+
+  if (row == NULL)
+    return;
+  for (int c = 0; c < n; c++) {
+    MienMapStats stats;
+
+    mien_activations_get_stats (mien_map_source_get_activations (self->source), mien_map_source_get_layer (self->source), c, &stats);
+    n_silent += stats.dead >= 1;
+  }
+  /* Translators: how many maps of a layer have no answer to the face. */
+  silent = g_strdup_printf (ngettext ("%d silent", "%d silent", n_silent), n_silent);
+  text = n_silent > 0 ? g_strdup_printf ("%s · %s", mien_layer_row_get_summary (MIEN_LAYER_ROW (row)), silent)
+                      : g_strdup (mien_layer_row_get_summary (MIEN_LAYER_ROW (row)));
+  gtk_label_set_label (self->layer_summary, text);
+}
+
+static void
+update_legend (MienLayersPane *self)
+{
+  const gboolean shared = mien_map_source_get_shared_range (self->source);
+  float lo, hi;
+
+  if (!mien_map_source_get_range (self->source, -1, &lo, &hi)) {
+    gtk_widget_set_visible (self->legend_box, FALSE);
+    return;
+  }
+  gtk_widget_set_visible (self->legend_box, TRUE);
+  if (shared) {
+    g_autofree char *lo_text = g_strdup_printf ("%.3g", lo), *hi_text = g_strdup_printf ("%.3g", hi);
+
+    gtk_label_set_label (self->legend_lo, lo_text);
+    gtk_label_set_label (self->legend_hi, hi_text);
+  } else if (mien_map_source_get_color_map (self->source) == MIEN_COLOR_MAP_SIGNED) {
+    gtk_label_set_label (self->legend_lo, _("Below zero"));
+    gtk_label_set_label (self->legend_hi, _("Above zero"));
+  } else {
+    gtk_label_set_label (self->legend_lo, _("Lowest"));
+    gtk_label_set_label (self->legend_hi, _("Highest"));
+  }
+}
+
+/* The channels of the chosen layer, by number or by strength. The strength is that of this moment: maps that changed
+ * places with every frame could not be followed. */
+static void
+fill_grid (MienLayersPane *self)
+{
+  g_autoptr (GtkStringList) numbers = gtk_string_list_new (NULL);
+  const int n = mien_map_source_get_n_channels (self->source);
+  g_autoptr (GArray) order = self->strongest_first ? mien_map_source_rank (self->source) : NULL;
+  const int shown = mien_map_panel_get_channel (self->panel);
+
+  for (int i = 0; i < n; i++) {
+    const int channel = order != NULL ? g_array_index (order, int, i) : i;
+    gtk_string_list_take (numbers, g_strdup_printf ("%d", channel + 1));
+  }
+  gtk_single_selection_set_model (self->selection, G_LIST_MODEL (numbers));
+  if (n > 0)
+    gtk_single_selection_set_selected (self->selection, shown >= 0 && shown < n ? position_of (self, shown) : 0);
+}
+
+static void
+show_activations (MienLayersPane *self, MienActivations *activations)
+{
+  g_autoptr (GdkTexture) face = NULL;
+  g_autofree char *percent = NULL, *answer = NULL;
+  const float *probabilities;
+  int n, best = 0;
+
+  mien_map_source_set_activations (self->source, activations);
+  if ((int) g_list_model_get_n_items (G_LIST_MODEL (self->selection)) != mien_map_source_get_n_channels (self->source))
+    fill_grid (self);
+  update_legend (self);
+  update_summary (self);
+  gtk_stack_set_visible_child_name (self->maps_stack, "maps");
+
+  face = mien_map_source_render_face (self->source);
+  gtk_picture_set_paintable (self->face, GDK_PAINTABLE (face));
+  probabilities = mien_activations_get_probabilities (activations, &n);
+  for (int i = 1; i < n; i++)
+    if (probabilities[i] > probabilities[best])
+      best = i;
+  percent = mien_label_format_percent (n > 0 ? probabilities[best] : 0);
+  /* Translators: the expression that the network sees, and its probability: "Happy 93 %". */
+  answer = n > 0 ? g_strdup_printf (C_("answer", "%s %s"), mien_label_display (mien_model_get_label (self->model, best)), percent) : NULL;
+  gtk_label_set_label (self->answer, answer != NULL ? answer : "");
+  gtk_widget_set_visible (GTK_WIDGET (self->face), TRUE);
+}
+
+static void
+show_layers (MienLayersPane *self, const MienMaps *maps, GPtrArray *layers)
+{
+  g_autofree char *title = mien_model_dup_title (self->model);
+
+  self->ready = TRUE;
+  gtk_label_set_label (self->model_label, title);
+  if (mien_maps_get_n_layers (maps) == 0) {
+    adw_status_page_set_description (self->failed_page, _("This network has no convolution layers, so there are no maps to see."));
+    gtk_stack_set_visible_child_name (self->stack, "failed");
+    return;
+  }
+  mien_layer_row_build (self->list, maps, layers);
+  gtk_stack_set_visible_child_name (self->stack, "layers");
+  mien_layers_pane_select (self, 0, -1);
+}
+
+static void
+job_done_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (object);
+  Job *job = g_task_get_task_data (G_TASK (result));
+  g_autoptr (GError) error = NULL;
+  const gboolean done = g_task_propagate_boolean (G_TASK (result), &error);
+
+  self->running = FALSE;
+  if (g_cancellable_is_cancelled (self->cancellable))
+    return;
+  if (job->model == self->model) {
+    if (!done) {
+      self->ready = TRUE;
+      show_failure (self, error);
+    } else {
+      if (!self->ready)
+        show_layers (self, job->maps, job->layers);
+      self->maps = g_steal_pointer (&job->maps);
+      if (job->activations != NULL && mien_maps_get_n_layers (self->maps) > 0)
+        show_activations (self, job->activations);
+    }
+  }
+  start_job (self);
+}
+
+/* Starts when there is something to do and nobody doing it. */
+static void
+start_job (MienLayersPane *self)
+{
+  g_autoptr (GTask) task = NULL;
+  Job *job;
+
+  if (self->running || self->model == NULL || !gtk_widget_get_mapped (GTK_WIDGET (self)))
+    return;
+  if (self->ready && (self->maps == NULL || self->waiting == NULL))
+    return; /* broken, or nothing new */
+  job = g_new0 (Job, 1);
+  job->model = mien_model_ref (self->model);
+  job->maps = g_steal_pointer (&self->maps);
+  job->pixels = g_steal_pointer (&self->waiting);
+  task = g_task_new (self, self->cancellable, job_done_cb, NULL);
+  g_task_set_source_tag (task, start_job);
+  g_task_set_task_data (task, job, job_free);
+  g_task_set_check_cancellable (task, FALSE);
+  self->running = TRUE;
+  g_task_run_in_thread (task, run_thread);
+}
+
+static void
+cell_setup_cb (MienLayersPane *self, GtkListItem *item)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
+  GtkWidget *view = mien_map_view_new (self->source, FALSE);
+  GtkWidget *label = gtk_label_new (NULL);
+
+  gtk_widget_set_halign (box, GTK_ALIGN_CENTER);
+  gtk_widget_set_halign (view, GTK_ALIGN_CENTER);
+  gtk_widget_add_css_class (label, "caption");
+  gtk_widget_add_css_class (label, "numeric");
+  gtk_widget_add_css_class (label, "dim-label");
+  gtk_box_append (GTK_BOX (box), view);
+  gtk_box_append (GTK_BOX (box), label);
+  gtk_list_item_set_child (item, box);
+}
+
+static void
+cell_bind_cb (MienLayersPane *self, GtkListItem *item)
+{
+  GtkWidget *view = gtk_widget_get_first_child (gtk_list_item_get_child (item));
+  const char *number = gtk_string_object_get_string (gtk_list_item_get_item (item));
+
+  mien_map_view_set_source (MIEN_MAP_VIEW (view), self->source);
+  mien_map_view_set_channel (MIEN_MAP_VIEW (view), atoi (number) - 1);
+  gtk_label_set_label (GTK_LABEL (gtk_widget_get_next_sibling (view)), number);
+}
+
+static void
+cell_unbind_cb (MienLayersPane *self, GtkListItem *item)
+{
+  mien_map_view_set_source (MIEN_MAP_VIEW (gtk_widget_get_first_child (gtk_list_item_get_child (item))), NULL);
+}
+
+static void
+show_map (MienLayersPane *self, int channel)
+{
+  mien_map_panel_set_channel (self->panel, channel);
+  adw_flap_set_reveal_flap (self->flap, channel >= 0);
+}
+
+static void
+map_activated_cb (MienLayersPane *self, guint position)
+{
+  gtk_single_selection_set_selected (self->selection, position);
+  show_map (self, channel_at (self, position));
+}
+
+/* With the large map open, moving through the grid shows the map one stands on. */
+static void
+selected_cb (MienLayersPane *self)
+{
+  const guint position = gtk_single_selection_get_selected (self->selection);
+
+  if (position != GTK_INVALID_LIST_POSITION && adw_flap_get_reveal_flap (self->flap))
+    mien_map_panel_set_channel (self->panel, channel_at (self, position));
+}
+
+static void
+panel_closed_cb (MienLayersPane *self)
+{
+  adw_flap_set_reveal_flap (self->flap, FALSE);
+  gtk_widget_grab_focus (GTK_WIDGET (self->grid));
+}
+
+static void
+reveal_cb (MienLayersPane *self)
+{
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.close-map", adw_flap_get_reveal_flap (self->flap));
+}
+
+static void
+panel_step_cb (MienLayersPane *self, int step)
+{
+  const int n = (int) g_list_model_get_n_items (G_LIST_MODEL (self->selection));
+  const guint position = gtk_single_selection_get_selected (self->selection);
+  int next;
+
+  if (n == 0 || position == GTK_INVALID_LIST_POSITION)
+    return;
+  next = ((int) position + step + n) % n;
+  gtk_single_selection_set_selected (self->selection, (guint) next);
+  gtk_widget_activate_action (GTK_WIDGET (self->grid), "list.scroll-to-item", "u", (guint) next);
+}
+
+static void
+row_selected_cb (MienLayersPane *self, GtkListBoxRow *row)
+{
+  if (row == NULL || !MIEN_IS_LAYER_ROW (row) || mien_layer_row_get_layer (MIEN_LAYER_ROW (row)) < 0)
+    return;
+  gtk_label_set_label (self->layer_title, mien_layer_row_get_title (MIEN_LAYER_ROW (row)));
+  update_summary (self);
+  if (mien_map_source_get_layer (self->source) == mien_layer_row_get_layer (MIEN_LAYER_ROW (row)))
+    return;
+  show_map (self, -1);
+  mien_map_source_set_layer (self->source, mien_layer_row_get_layer (MIEN_LAYER_ROW (row)));
+  fill_grid (self);
+  update_legend (self);
+  update_summary (self);
+}
+
+static void
+row_activated_cb (MienLayersPane *self, GtkListBoxRow *row)
+{
+  adw_leaflet_set_visible_child_name (self->leaflet, "maps");
+}
+
+static void
+back_cb (MienLayersPane *self)
+{
+  adw_leaflet_set_visible_child_name (self->leaflet, "list");
+}
+
+static void
+folded_cb (MienLayersPane *self)
+{
+  if (adw_leaflet_get_folded (self->leaflet))
+    adw_leaflet_set_visible_child_name (self->leaflet, "maps");
+}
+
+static void
+request_face_cb (MienLayersPane *self)
+{
+  g_signal_emit (self, signals[FACE_REQUESTED], 0);
+}
+
+static void
+set_cell_size (MienLayersPane *self, int size)
+{
+  size = CLAMP (size, CELL_SIZE_MIN, CELL_SIZE_MAX);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.zoom-in", size < CELL_SIZE_MAX);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.zoom-out", size > CELL_SIZE_MIN);
+  if (size == mien_map_source_get_cell_size (self->source))
+    return;
+  mien_map_source_set_cell_size (self->source, size);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CELL_SIZE]);
+}
+
+static void
+zoom_by (MienLayersPane *self, int steps)
+{
+  const int size = mien_map_source_get_cell_size (self->source);
+
+  set_cell_size (self, (int) lrint (size * pow (1.25, steps)));
+}
+
+static gboolean
+scroll_cb (MienLayersPane *self, double dx, double dy, GtkEventController *scroll)
+{
+  int steps;
+
+  if (!(gtk_event_controller_get_current_event_state (scroll) & GDK_CONTROL_MASK))
+    return FALSE;
+  self->scrolled -= dy;
+  steps = (int) self->scrolled;
+  self->scrolled -= steps;
+  if (steps != 0)
+    zoom_by (self, steps);
+  return TRUE;
+}
+
+static void
+zoom_action (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (widget);
+
+  if (g_str_equal (name, "layers.zoom-in"))
+    zoom_by (self, 1);
+  else if (g_str_equal (name, "layers.zoom-out"))
+    zoom_by (self, -1);
+  else
+    set_cell_size (self, CELL_SIZE_DEFAULT);
+}
+
+static void
+layer_action (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (widget);
+  const int step = g_str_equal (name, "layers.next-layer") ? 1 : -1;
+  GtkListBoxRow *row = gtk_list_box_get_selected_row (self->list);
+
+  for (int i = row != NULL ? gtk_list_box_row_get_index (row) + step : 0; (row = gtk_list_box_get_row_at_index (self->list, i)) != NULL; i += step) {
+    if (gtk_list_box_row_get_selectable (row)) {
+      gtk_list_box_select_row (self->list, row);
+      return;
+    }
+  }
+}
+
+static void
+close_action (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  panel_closed_cb (MIEN_LAYERS_PANE (widget));
+}
+
+static gboolean
+freeze_shortcut_cb (GtkWidget *widget, GVariant *args, gpointer data)
+{
+  MienLayersPane *self = data;
+
+  mien_layers_pane_set_frozen (self, !self->frozen);
+  return TRUE;
+}
+
+static void
+mien_layers_pane_map (GtkWidget *widget)
+{
+  GTK_WIDGET_CLASS (mien_layers_pane_parent_class)->map (widget);
+  start_job (MIEN_LAYERS_PANE (widget));
+}
+
+static void
+mien_layers_pane_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (object);
+
+  switch (id) {
+  case PROP_MODEL:
+    g_value_set_boxed (value, self->model);
+    break;
+  case PROP_FROZEN:
+    g_value_set_boolean (value, self->frozen);
+    break;
+  case PROP_COLOR_MAP:
+    g_value_set_uint (value, mien_map_source_get_color_map (self->source));
+    break;
+  case PROP_SHARED_RANGE:
+    g_value_set_boolean (value, mien_map_source_get_shared_range (self->source));
+    break;
+  case PROP_STRONGEST_FIRST:
+    g_value_set_boolean (value, self->strongest_first);
+    break;
+  case PROP_CELL_SIZE:
+    g_value_set_int (value, mien_map_source_get_cell_size (self->source));
+    break;
+  default:
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+}
+
+static void
+mien_layers_pane_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (object);
+
+  switch (id) {
+  case PROP_MODEL:
+    mien_layers_pane_set_model (self, g_value_get_boxed (value));
+    return;
+  case PROP_FROZEN:
+    mien_layers_pane_set_frozen (self, g_value_get_boolean (value));
+    return;
+  case PROP_COLOR_MAP:
+    if (g_value_get_uint (value) == mien_map_source_get_color_map (self->source))
+      return;
+    mien_map_source_set_color_map (self->source, g_value_get_uint (value));
+    mien_color_legend_set_map (self->legend, g_value_get_uint (value));
+    update_legend (self);
+    break;
+  case PROP_SHARED_RANGE:
+    if (g_value_get_boolean (value) == mien_map_source_get_shared_range (self->source))
+      return;
+    mien_map_source_set_shared_range (self->source, g_value_get_boolean (value));
+    update_legend (self);
+    break;
+  case PROP_STRONGEST_FIRST:
+    if (g_value_get_boolean (value) == self->strongest_first)
+      return;
+    self->strongest_first = g_value_get_boolean (value);
+    fill_grid (self);
+    break;
+  case PROP_CELL_SIZE:
+    set_cell_size (self, g_value_get_int (value));
+    return;
+  default:
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  g_object_notify_by_pspec (object, pspec);
+}
+
+static void
+mien_layers_pane_dispose (GObject *object)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (object);
+
+  g_cancellable_cancel (self->cancellable);
+  if (self->panel != NULL)
+    mien_map_panel_set_source (self->panel, NULL);
+  if (self->grid != NULL) {
+    gtk_grid_view_set_model (self->grid, NULL);
+    gtk_grid_view_set_factory (self->grid, NULL);
+  }
+  if (self->selection != NULL)
+    g_signal_handlers_disconnect_by_data (self->selection, self);
+  gtk_widget_dispose_template (GTK_WIDGET (self), MIEN_TYPE_LAYERS_PANE);
+  g_clear_object (&self->selection);
+  G_OBJECT_CLASS (mien_layers_pane_parent_class)->dispose (object);
+}
+
+static void
+mien_layers_pane_finalize (GObject *object)
+{
+  MienLayersPane *self = MIEN_LAYERS_PANE (object);
+
+  g_clear_pointer (&self->maps, mien_maps_free);
+  g_clear_pointer (&self->model, mien_model_unref);
+  g_clear_object (&self->source);
+  g_clear_object (&self->cancellable);
+  g_free (self->waiting);
+  G_OBJECT_CLASS (mien_layers_pane_parent_class)->finalize (object);
+}
+
+static void
+mien_layers_pane_class_init (MienLayersPaneClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = mien_layers_pane_dispose;
+  object_class->finalize = mien_layers_pane_finalize;
+  object_class->get_property = mien_layers_pane_get_property;
+  object_class->set_property = mien_layers_pane_set_property;
+  widget_class->map = mien_layers_pane_map;
+
+  props[PROP_MODEL] = g_param_spec_boxed ("model", NULL, NULL, MIEN_TYPE_MODEL, flags);
+  props[PROP_FROZEN] = g_param_spec_boolean ("frozen", NULL, NULL, FALSE, flags);
+  props[PROP_COLOR_MAP] = g_param_spec_uint ("color-map", NULL, NULL, 0, MIEN_COLOR_MAP_N - 1, 0, flags);
+  props[PROP_SHARED_RANGE] = g_param_spec_boolean ("shared-range", NULL, NULL, FALSE, flags);
+  props[PROP_STRONGEST_FIRST] = g_param_spec_boolean ("strongest-first", NULL, NULL, FALSE, flags);
+  props[PROP_CELL_SIZE] = g_param_spec_int ("cell-size", NULL, NULL, CELL_SIZE_MIN, CELL_SIZE_MAX, CELL_SIZE_DEFAULT, flags);
+  g_object_class_install_properties (object_class, N_PROPS, props);
+  signals[FACE_REQUESTED] = g_signal_new ("face-requested", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+  gtk_widget_class_install_property_action (widget_class, "layers.freeze", "frozen");
+  gtk_widget_class_install_action (widget_class, "layers.zoom-in", NULL, zoom_action);
+  gtk_widget_class_install_action (widget_class, "layers.zoom-out", NULL, zoom_action);
+  gtk_widget_class_install_action (widget_class, "layers.zoom-reset", NULL, zoom_action);
+  gtk_widget_class_install_action (widget_class, "layers.previous-layer", NULL, layer_action);
+  gtk_widget_class_install_action (widget_class, "layers.next-layer", NULL, layer_action);
+  gtk_widget_class_install_action (widget_class, "layers.close-map", NULL, close_action);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_plus, GDK_CONTROL_MASK, "layers.zoom-in", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_equal, GDK_CONTROL_MASK, "layers.zoom-in", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_KP_Add, GDK_CONTROL_MASK, "layers.zoom-in", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_minus, GDK_CONTROL_MASK, "layers.zoom-out", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_KP_Subtract, GDK_CONTROL_MASK, "layers.zoom-out", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_0, GDK_CONTROL_MASK, "layers.zoom-reset", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_KP_0, GDK_CONTROL_MASK, "layers.zoom-reset", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Up, GDK_ALT_MASK, "layers.previous-layer", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Down, GDK_ALT_MASK, "layers.next-layer", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "layers.close-map", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_space, 0, "layers.freeze", NULL);
+
+  g_type_ensure (MIEN_TYPE_COLOR_LEGEND);
+  g_type_ensure (MIEN_TYPE_MAP_PANEL);
+  gtk_widget_class_set_template_from_resource (widget_class, "/io/github/mien/Mien/ui/mien-layers-pane.ui");
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, stack);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, maps_stack);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, failed_page);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, leaflet);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, flap);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, list);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, grid);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, grid_scroller);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, face_box);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, legend_box);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, face);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, answer);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, model_label);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, layer_title);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, layer_summary);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, legend_lo);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, legend_hi);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, legend);
+  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, panel);
+  gtk_widget_class_bind_template_callback (widget_class, folded_cb);
+  gtk_widget_class_bind_template_callback (widget_class, row_selected_cb);
+  gtk_widget_class_bind_template_callback (widget_class, row_activated_cb);
+  gtk_widget_class_bind_template_callback (widget_class, back_cb);
+  gtk_widget_class_bind_template_callback (widget_class, reveal_cb);
+  gtk_widget_class_bind_template_callback (widget_class, request_face_cb);
+  gtk_widget_class_bind_template_callback (widget_class, map_activated_cb);
+  gtk_widget_class_bind_template_callback (widget_class, panel_closed_cb);
+  gtk_widget_class_bind_template_callback (widget_class, panel_step_cb);
+}
+
+static void
+mien_layers_pane_init (MienLayersPane *self)
+{
+  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
+  GtkEventController *scroll = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL);
+  GtkEventController *keys = gtk_shortcut_controller_new ();
+
+  self->cancellable = g_cancellable_new ();
+  self->source = mien_map_source_new ();
+  gtk_widget_init_template (GTK_WIDGET (self));
+  mien_map_panel_set_source (self->panel, self->source);
+
+  g_signal_connect_swapped (factory, "setup", G_CALLBACK (cell_setup_cb), self);
+  g_signal_connect_swapped (factory, "bind", G_CALLBACK (cell_bind_cb), self);
+  g_signal_connect_swapped (factory, "unbind", G_CALLBACK (cell_unbind_cb), self);
+  gtk_grid_view_set_factory (self->grid, factory);
+  g_object_unref (factory);
+  self->selection = gtk_single_selection_new (NULL);
+  g_signal_connect_swapped (self->selection, "notify::selected", G_CALLBACK (selected_cb), self);
+  gtk_grid_view_set_model (self->grid, GTK_SELECTION_MODEL (self->selection));
+
+  gtk_event_controller_set_propagation_phase (scroll, GTK_PHASE_CAPTURE);
+  g_signal_connect_swapped (scroll, "scroll", G_CALLBACK (scroll_cb), self);
+  gtk_widget_add_controller (self->grid_scroller, scroll);
+
+  /* A grid's cells take Space to select; here it freezes, as everywhere else in the pane. */
+  gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
+  gtk_shortcut_controller_add_shortcut (GTK_SHORTCUT_CONTROLLER (keys),
+                                        gtk_shortcut_new (gtk_keyval_trigger_new (GDK_KEY_space, 0),
+                                                          gtk_callback_action_new (freeze_shortcut_cb, self, NULL)));
+  gtk_widget_add_controller (self->grid_scroller, keys);
+  gtk_widget_set_visible (GTK_WIDGET (self->face), FALSE);
+  gtk_widget_set_visible (self->legend_box, FALSE);
+  reveal_cb (self);
+}
+
+GtkWidget *
+mien_layers_pane_new (void)
+{
+  return g_object_new (MIEN_TYPE_LAYERS_PANE, NULL);
+}
+
+void
+mien_layers_pane_set_model (MienLayersPane *self, MienModel *model)
+{
+  g_return_if_fail (MIEN_IS_LAYERS_PANE (self));
+  if (self->model == model)
+    return;
+  g_clear_pointer (&self->maps, mien_maps_free);
+  g_clear_pointer (&self->model, mien_model_unref);
+  g_clear_pointer (&self->waiting, g_free);
+  self->model = model != NULL ? mien_model_ref (model) : NULL;
+  self->ready = FALSE;
+  mien_map_source_set_activations (self->source, NULL);
+  fill_grid (self);
+  update_legend (self);
+  show_map (self, -1);
+  gtk_widget_set_visible (GTK_WIDGET (self->face), FALSE);
+  gtk_label_set_label (self->answer, "");
+  gtk_stack_set_visible_child_name (self->maps_stack, "no-face");
+  gtk_stack_set_visible_child_name (self->stack, model == NULL ? "no-model" : "loading");
+  start_job (self);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_MODEL]);
+}
+
+MienModel *
+mien_layers_pane_get_model (MienLayersPane *self)
+{
+  g_return_val_if_fail (MIEN_IS_LAYERS_PANE (self), NULL);
+  return self->model;
+}
+
+void
+mien_layers_pane_set_face (MienLayersPane *self, MienModel *model, const float *pixels)
+{
+  gsize n;
+
+  g_return_if_fail (MIEN_IS_LAYERS_PANE (self));
+  g_return_if_fail (model != NULL && pixels != NULL);
+  mien_layers_pane_set_model (self, model);
+  if (self->frozen && mien_map_source_get_activations (self->source) != NULL)
+    return;
+  n = (gsize) mien_model_get_input_size (model) * mien_model_get_input_size (model);
+  g_free (self->waiting);
+  self->waiting = g_memdup2 (pixels, n * sizeof *pixels);
+  start_job (self);
+}
+
+gboolean
+mien_layers_pane_get_frozen (MienLayersPane *self)
+{
+  g_return_val_if_fail (MIEN_IS_LAYERS_PANE (self), FALSE);
+  return self->frozen;
+}
+
+void
+mien_layers_pane_set_frozen (MienLayersPane *self, gboolean frozen)
+{
+  g_return_if_fail (MIEN_IS_LAYERS_PANE (self));
+  if (self->frozen == frozen)
+    return;
+  self->frozen = frozen;
+  if (frozen)
+    g_clear_pointer (&self->waiting, g_free);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_FROZEN]);
+}
+
+void
+mien_layers_pane_select (MienLayersPane *self, int layer, int channel)
+{
+  GtkListBoxRow *row;
+
+  g_return_if_fail (MIEN_IS_LAYERS_PANE (self));
+  for (int i = 0; (row = gtk_list_box_get_row_at_index (self->list, i)) != NULL; i++) {
+    if (!MIEN_IS_LAYER_ROW (row) || mien_layer_row_get_layer (MIEN_LAYER_ROW (row)) != layer)
+      continue;
+    gtk_list_box_select_row (self->list, row);
+    if (channel >= 0 && channel < mien_map_source_get_n_channels (self->source)) {
+      gtk_single_selection_set_selected (self->selection, position_of (self, channel));
+      show_map (self, channel);
+    } else {
+      show_map (self, -1);
+    }
+    return;
+  }
+}
