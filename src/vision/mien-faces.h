@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Face detection and cropping. The only door to OpenCV: pixels in, rectangles out; exceptions end inside.
  *
- * Detector "haar" (Debian's opencv-data, frontalface_default) or "lbp" (lbpcascade_frontalface).
+ * Detector "haar" (frontalface_alt2) or "lbp" (lbpcascade_frontalface) of Debian's opencv-data, both with a second look
+ *          at each candidate: see mien-faces.cpp. $MIEN_CASCADE_DIR replaces the folders in which the files are looked for.
  * Thread   a MienFaces belongs to one thread at a time */
 #pragma once
 
@@ -13,7 +14,7 @@ typedef struct _MienFaces MienFaces;
 
 typedef struct {
   float x, y, width, height; /* pixels of the image, origin top left; may reach over the edge by crop margins only */
-  float score;               /* detector's own scale; larger is surer */
+  float score;               /* how often the detector found it; larger is surer */
 } MienBox;
 
 #define MIEN_FACES_ERROR (mien_faces_error_quark ())
