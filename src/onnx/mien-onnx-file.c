@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bytes from files: the model itself, and external data that may only lie below the model's own folder. */
+/* External data, which may only lie below the model's own folder. */
 #include "mien-config.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "nn/mien-file.h"
 #include "onnx/mien-onnx-private.h"
 
 gboolean
@@ -23,69 +24,11 @@ mien_onnx_fail (GError **error, MienNnError code, const char *format, ...)
   return FALSE;
 }
 
-char *
-mien_onnx_display_name (const char *path)
-{
-  g_autofree char *name = g_filename_display_basename (path);
-
-  return mien_graph_shown (name);
-}
-
 static gboolean
 fail_errno (GError **error, int code, const char *what)
 {
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "%s: %s", what, g_strerror (code));
   return FALSE;
-}
-
-static gboolean
-read_all (int fd, guint8 *data, gsize n, GError **error)
-{
-  while (n > 0) {
-    const gssize got = read (fd, data, MIN (n, 1 << 30));
-
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return fail_errno (error, errno, _("cannot be read"));
-    if (got == 0) {
-      g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("became shorter while it was read; try again"));
-      return FALSE;
-    }
-    data += got;
-    n -= got;
-  }
-  return TRUE;
-}
-
-GBytes *
-mien_onnx_load (const char *path, guint64 max, GError **error)
-{
-  const int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* O_NONBLOCK: a named pipe must not hang us */
-  struct stat info;
-  guint8 *data = NULL;
-  GBytes *bytes = NULL;
-
-  if (fd < 0) {
-    fail_errno (error, errno, _("cannot be opened"));
-    return NULL;
-  }
-  if (fstat (fd, &info) < 0) {
-    fail_errno (error, errno, _("cannot be read"));
-  } else if (!S_ISREG (info.st_mode)) {
-    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is not a file; choose the network's file itself"));
-  } else if ((guint64) info.st_size > max) {
-    g_autofree char *limit = g_format_size_full (max, G_FORMAT_SIZE_IEC_UNITS);
-
-    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is larger than %s, the most this program reads"), limit);
-  } else if ((data = g_try_malloc (info.st_size + 1)) == NULL) {
-    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
-  } else if (read_all (fd, data, info.st_size, error)) {
-    bytes = g_bytes_new_take (g_steal_pointer (&data), info.st_size);
-  }
-  g_free (data);
-  close (fd);
-  return bytes;
 }
 
 /* Every step with O_NOFOLLOW: neither a path nor a link leads out of the folder, and nobody can swap one in between. */
@@ -170,7 +113,7 @@ mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint
   } else if (lseek (fd, offset, SEEK_SET) < 0) {
     fail_errno (error, errno, _("its data file cannot be read"));
   } else {
-    ok = read_all (fd, data, n_bytes, error);
+    ok = mien_file_read (fd, data, n_bytes, error);
   }
   close (fd);
   return ok;

@@ -24,9 +24,6 @@ gboolean mien_onnx_scan (const ProtobufCMessageDescriptor *descriptor, const gui
 /* What else than ONNX the bytes seem to be, as a sentence's end ("is a web page, not a network"); NULL when nothing known. */
 const char *mien_onnx_sniff (const guint8 *data, gsize n);
 
-/* A regular file of at most max bytes. */
-GBytes *mien_onnx_load (const char *path, guint64 max, GError **error);
-
 /* Where external data may come from, and how much of it has been read. */
 typedef struct {
   const char *folder; /* (nullable) borrowed: NULL refuses external data */
@@ -43,8 +40,5 @@ MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *extern
 
 /* Sets error and returns FALSE. */
 gboolean mien_onnx_fail (GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-/* The file's name as a message shows it. (transfer full) */
-char *mien_onnx_display_name (const char *path);
 
 G_END_DECLS

@@ -5,6 +5,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "nn/mien-file.h"
 #include "onnx/mien-onnx.h"
 #include "onnx/mien-onnx-private.h"
 
@@ -490,8 +491,8 @@ mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const c
 MienGraph *
 mien_onnx_read (const char *path, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (path), *name = mien_onnx_display_name (path);
-  GBytes *bytes = mien_onnx_load (path, MIEN_ONNX_MAX_FILE, error);
+  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
+  GBytes *bytes = mien_file_load (path, MIEN_ONNX_MAX_FILE, error);
   gsize n = 0;
   const guint8 *data = bytes != NULL ? g_bytes_get_data (bytes, &n) : NULL;
   MienGraph *graph = bytes != NULL ? read_bytes (data, n, bytes, folder, error) : NULL;
@@ -504,8 +505,8 @@ mien_onnx_read (const char *path, GError **error)
 MienTensor *
 mien_onnx_read_tensor (const char *path, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (path), *name = mien_onnx_display_name (path);
-  g_autoptr (GBytes) bytes = mien_onnx_load (path, MIEN_ONNX_MAX_FILE, error);
+  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
+  g_autoptr (GBytes) bytes = mien_file_load (path, MIEN_ONNX_MAX_FILE, error);
   MienOnnxExternal external = { .folder = folder };
   Onnx__TensorProto *proto = NULL;
   MienTensor *tensor = NULL;

@@ -6,6 +6,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "nn/mien-file.h"
 #include "onnx/mien-onnx.h"
 #include "onnx/mien-onnx-private.h"
 
@@ -295,7 +296,7 @@ mien_onnx_write_bytes (const MienGraph *graph, GError **error)
 gboolean
 mien_onnx_write (const MienGraph *graph, const char *path, GError **error)
 {
-  g_autofree char *name = mien_onnx_display_name (path);
+  g_autofree char *name = mien_file_shown_name (path);
   g_autoptr (GBytes) bytes = mien_onnx_write_bytes (graph, error);
   gsize n;
   const char *data = bytes != NULL ? g_bytes_get_data (bytes, &n) : NULL;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mien-config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nn/mien-file.h"
+#include "nn/mien-graph.h"
+
+char *
+mien_file_shown_name (const char *path)
+{
+  g_autofree char *name = g_filename_display_basename (path);
+
+  return mien_graph_shown (name);
+}
+
+static gboolean
+fail_errno (GError **error, int code, const char *what)
+{
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "%s: %s", what, g_strerror (code));
+  return FALSE;
+}
+
+gboolean
+mien_file_read (int fd, void *data, gsize n, GError **error)
+{
+  guint8 *to = data;
+
+  while (n > 0) {
+    const gssize got = read (fd, to, MIN (n, 1 << 30));
+
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return fail_errno (error, errno, _("cannot be read"));
+    if (got == 0) {
+      g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("became shorter while it was read; try again"));
+      return FALSE;
+    }
+    to += got;
+    n -= got;
+  }
+  return TRUE;
+}
+
+GBytes *
+mien_file_load (const char *path, guint64 max_bytes, GError **error)
+{
+  const int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* O_NONBLOCK: a named pipe must not hang us */
+  struct stat info;
+  guint8 *data = NULL;
+  GBytes *bytes = NULL;
+
+  if (fd < 0) {
+    fail_errno (error, errno, _("cannot be opened"));
+    return NULL;
+  }
+  if (fstat (fd, &info) < 0) {
+    fail_errno (error, errno, _("cannot be read"));
+  } else if (!S_ISREG (info.st_mode)) {
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is not a file; choose the file itself"));
+  } else if ((guint64) info.st_size > max_bytes) {
+    g_autofree char *limit = g_format_size_full (max_bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+    g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is larger than %s, the most this program reads"), limit);
+  } else if ((data = g_try_malloc (info.st_size + 1)) == NULL) {
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
+  } else if (mien_file_read (fd, data, info.st_size, error)) {
+    bytes = g_bytes_new_take (g_steal_pointer (&data), info.st_size);
+  }
+  g_free (data);
+  close (fd);
+  return bytes;
+}
