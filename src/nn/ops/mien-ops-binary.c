@@ -78,8 +78,7 @@ typedef void (*BinaryFn) (void *y, const void *a, const void *b, gsize n, gssize
   DEFINE_FN (NAME, guint8, guint8, UNSIGNED) \
   DEFINE_FN (NAME, guint16, guint16, UNSIGNED) \
   DEFINE_FN (NAME, guint32, guint32, UNSIGNED) \
-  DEFINE_FN (NAME, guint64, guint64, UNSIGNED) \
-  static const BinaryFn NAME##_fns[N_TYPES] = { TABLE_NUMBERS (NAME) };
+  DEFINE_FN (NAME, guint64, guint64, UNSIGNED)
 
 /* Results are bool. */
 #define DEFINE_COMPARISON(NAME, EXPR) \
@@ -113,12 +112,25 @@ DEFINE_FN (prelu, double, double, a < 0 ? a * b : a)
 DEFINE_FN (pow, float, float, pow (a, b))
 DEFINE_FN (pow, double, double, pow (a, b))
 
+/* Half precision is ordered like a number of sign and magnitude. */
+typedef guint16 Half;
+#define IS_NAN(h) (((h) & 0x7fff) > 0x7c00)
+#define ORDER(h) ((h) & 0x8000 ? -((h) & 0x7fff) : (h))
+DEFINE_FN (max, Half, guint16, (ORDER (a) > ORDER (b) && !IS_NAN (b)) || IS_NAN (a) ? a : b)
+DEFINE_FN (min, Half, guint16, (ORDER (a) < ORDER (b) && !IS_NAN (b)) || IS_NAN (a) ? a : b)
+
 typedef guint8 Bool;
 DEFINE_FN (both, Bool, guint8, a && b)
 DEFINE_FN (either, Bool, guint8, a || b)
 DEFINE_FN (one, Bool, guint8, !a != !b)
 DEFINE_FN (same, Bool, guint8, !a == !b)
 
+static const BinaryFn add_fns[N_TYPES] = { TABLE_NUMBERS (add) };
+static const BinaryFn sub_fns[N_TYPES] = { TABLE_NUMBERS (sub) };
+static const BinaryFn mul_fns[N_TYPES] = { TABLE_NUMBERS (mul) };
+static const BinaryFn div_fns[N_TYPES] = { TABLE_NUMBERS (div) };
+static const BinaryFn max_fns[N_TYPES] = { TABLE_NUMBERS (max), [MIEN_F16] = max_Half };
+static const BinaryFn min_fns[N_TYPES] = { TABLE_NUMBERS (min), [MIEN_F16] = min_Half };
 static const BinaryFn equal_fns[N_TYPES] = { TABLE_NUMBERS (equal), [MIEN_BOOL] = same_Bool };
 static const BinaryFn greater_fns[N_TYPES] = { TABLE_NUMBERS (greater) };
 static const BinaryFn greater_equal_fns[N_TYPES] = { TABLE_NUMBERS (greater_equal) };
@@ -432,18 +444,13 @@ run_prelu (MienOpCtx *ctx, GError **error)
 /* Max, Min, Sum, Mean: any number of inputs. Broadcasting came with opset 8; shapes that need it are taken before, too. */
 
 static gboolean
-infer_many (MienOpCtx *ctx, GError **error, gboolean floats_only)
+infer_many (MienOpCtx *ctx, GError **error)
 {
   MienShape shape = { .rank = 0 };
 
-  for (int i = 0; i < ctx->n_in; i++) {
-    if (i == 0 && floats_only && !mien_op_check_type (ctx, error, 0, MIEN_OPS_FLOATS, 0))
-      return FALSE;
-    if (i == 0 && !mien_op_check_type (ctx, error, 0, MIEN_OPS_NUMBERS, 0))
-      return FALSE;
+  for (int i = 1; i < ctx->n_in; i++)
     if (!mien_op_check_type (ctx, error, i, ctx->in[0]->type, 0))
       return FALSE;
-  }
   if (!mien_op_shapes_known (ctx)) {
     mien_op_out_unknown (ctx, 0, ctx->in[0]->type);
     return TRUE;
@@ -461,13 +468,13 @@ infer_many (MienOpCtx *ctx, GError **error, gboolean floats_only)
 static gboolean
 infer_many_numbers (MienOpCtx *ctx, GError **error)
 {
-  return infer_many (ctx, error, FALSE);
+  return mien_op_check_type (ctx, error, 0, MIEN_OPS_NUMBERS, MIEN_F16, 0) && infer_many (ctx, error);
 }
 
 static gboolean
 infer_many_floats (MienOpCtx *ctx, GError **error)
 {
-  return infer_many (ctx, error, TRUE);
+  return mien_op_check_type (ctx, error, 0, MIEN_OPS_FLOATS, 0) && infer_many (ctx, error);
 }
 
 static void

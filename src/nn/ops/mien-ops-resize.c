@@ -231,6 +231,7 @@ get_source (const Resize *resize, int d, gint64 o, gint64 in_dim)
 {
   const double scale = resize->scale[d];
   const gint64 out_dim = resize->out.dim[d];
+  double length;
 
   switch (resize->transformation) {
   case HALF_PIXEL:
@@ -239,7 +240,9 @@ get_source (const Resize *resize, int d, gint64 o, gint64 in_dim)
   case PYTORCH_HALF_PIXEL:
     return out_dim > 1 ? (o + 0.5) / scale - 0.5 : 0;
   case ALIGN_CORNERS:
-    return out_dim > 1 ? (double) o * (in_dim - 1) / (out_dim - 1) : 0;
+    /* With scales, ONNX's tests take the length before it is rounded down to a whole number. */
+    length = (double) in_dim * scale;
+    return out_dim > 1 && length > 1 ? (double) o * (double) (in_dim - 1) / (length - 1) : 0;
   case ASYMMETRIC:
     return o / scale;
   case TF_HALF_PIXEL_FOR_NN:
