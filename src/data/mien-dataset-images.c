@@ -88,17 +88,45 @@ sniff_format (const guint8 *data, gsize n_bytes)
 }
 
 typedef struct {
+  gsize n_bytes;
   int width, height;
+  gboolean over_limits;
 } Announced;
+
+static gboolean
+check_limits (Announced *size, int width, int height)
+{
+  size->width = width;
+  size->height = height;
+  /* far more bytes than the pixels could need are scans that keep the decoder busy */
+  size->over_limits = width > MAX_SIDE || height > MAX_SIDE
+                      || size->n_bytes > 65536 + (gsize) 8 * (gsize) width * (gsize) height;
+  return !size->over_limits;
+}
+
+/* Walks the segments up to the frame header: libjpeg can be kept busy even before it announces a size. */
+static gboolean
+check_jpeg_limits (Announced *size, const guint8 *data)
+{
+  for (gsize at = 2; at + 9 < size->n_bytes;) {
+    const guint8 marker = data[at + 1];
+    if (data[at] != 0xff || marker == 0x00 || marker == 0xff || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
+      at++; /* rubbish between segments, fill bytes, markers without a segment: as lenient as libjpeg */
+      continue;
+    }
+    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
+      return check_limits (size, data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]);
+    at += 2 + (gsize) (data[at + 2] << 8 | data[at + 3]);
+  }
+  return TRUE; /* no frame: the decoder says so, or finds one */
+}
 
 static void
 size_prepared_cb (GdkPixbufLoader *loader, int width, int height, gpointer data)
 {
   Announced *size = data;
 
-  size->width = width;
-  size->height = height;
-  if (width > MAX_SIDE || height > MAX_SIDE)
+  if (!check_limits (size, width, height))
     gdk_pixbuf_loader_set_size (loader, 0, 0); /* makes the decoder stop before it allocates */
 }
 
@@ -122,7 +150,7 @@ mien_face_decode (const guint8 *data, gsize n_bytes, guint8 *out, GError **error
 {
   const char *format = sniff_format (data, n_bytes);
   g_autoptr (GError) reason = NULL;
-  Announced size = { 0, 0 };
+  Announced size = { .n_bytes = n_bytes };
 
   if (format == NULL) {
     g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_FORMAT, "%s", _("is not a JPEG, PNG or BMP picture"));
@@ -130,28 +158,24 @@ mien_face_decode (const guint8 *data, gsize n_bytes, guint8 *out, GError **error
   }
 
   g_autoptr (GdkPixbufLoader) loader = gdk_pixbuf_loader_new_with_type (format, &reason);
-  gboolean ok = loader != NULL;
+  gboolean ok = loader != NULL && (format[0] != 'j' || check_jpeg_limits (&size, data));
   if (ok)
     g_signal_connect (loader, "size-prepared", G_CALLBACK (size_prepared_cb), &size);
   for (gsize at = 0; ok && at < n_bytes; at += PIECE) {
     ok = gdk_pixbuf_loader_write (loader, data + at, MIN (n_bytes - at, (gsize) PIECE), &reason);
-    /* far more bytes than pixels could need are scans that keep the decoder busy */
-    if (size.width > MAX_SIDE || size.height > MAX_SIDE
-        || (size.width > 0 && n_bytes > 65536 + (gsize) 16 * (gsize) size.width * (gsize) size.height)) {
-      ok = FALSE;
-      g_clear_error (&reason);
-      g_set_error (&reason, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_SIZE, _("%d × %d pixels in %" G_GSIZE_FORMAT " bytes"),
-                   size.width, size.height, n_bytes);
-    }
+    ok = ok && !size.over_limits;
   }
   if (loader != NULL && !gdk_pixbuf_loader_close (loader, ok ? &reason : NULL))
     ok = FALSE;
 
   GdkPixbuf *decoded = ok ? gdk_pixbuf_loader_get_pixbuf (loader) : NULL;
   if (decoded == NULL) {
-    const gboolean large = g_error_matches (reason, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_SIZE);
-    g_set_error (error, MIEN_DATASET_ERROR, large ? MIEN_DATASET_ERROR_SIZE : MIEN_DATASET_ERROR_FORMAT,
-                 large ? _("is over the limits (%s)") : _("is damaged (%s)"), reason != NULL ? reason->message : format);
+    if (size.over_limits)
+      g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_SIZE,
+                   _("is over the limits (%d × %d pixels in %" G_GSIZE_FORMAT " bytes)"), size.width, size.height, n_bytes);
+    else
+      g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_FORMAT, _("is damaged (%s)"),
+                   reason != NULL ? reason->message : format);
     return FALSE;
   }
 
