@@ -591,7 +591,6 @@ mien_layers_pane_dispose (GObject *object)
   }
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
-  gtk_widget_dispose_template (GTK_WIDGET (self), MIEN_TYPE_LAYERS_PANE);
   g_clear_object (&self->selection);
   G_OBJECT_CLASS (mien_layers_pane_parent_class)->dispose (object);
 }

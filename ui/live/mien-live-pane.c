@@ -228,7 +228,7 @@ mien_live_pane_dispose (GObject *object)
 
   g_clear_handle_id (&self->spinner_id, g_source_remove);
   g_clear_object (&self->capture);
-  gtk_widget_dispose_template (GTK_WIDGET (self), MIEN_TYPE_LIVE_PANE);
+  /* No gtk_widget_dispose_template() here: it would take the stack away before AdwBin, whose child it is. */
   G_OBJECT_CLASS (mien_live_pane_parent_class)->dispose (object);
 }
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run without anybody in front of it; see the header. */
+#include "mien-config.h"
+
+#include "mien-unattended.h"
+
+#include <glib/gi18n.h>
+
+typedef struct {
+  MienWindow *window; /* (owned) */
+  char *picture, *results;
+  GString *lines;
+  int *exit_status;
+} Run;
+
+static void
+run_free (Run *run)
+{
+  g_object_unref (run->window);
+  g_free (run->picture);
+  g_free (run->results);
+  g_string_free (run->lines, TRUE);
+  g_free (run);
+}
+
+static void
+result_cb (MienWindow *window, MienResult *result, const char *name, Run *run)
+{
+  g_autofree char *line = mien_result_to_json (result, name);
+
+  g_string_append (run->lines, line);
+  g_string_append_c (run->lines, '\n');
+}
+
+gboolean
+mien_window_save_picture (GtkWidget *window, const char *path, GError **error)
+{
+  g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (window);
+  g_autoptr (GtkSnapshot) snapshot = gtk_snapshot_new ();
+  g_autoptr (GskRenderNode) node = NULL;
+  g_autoptr (GdkTexture) texture = NULL;
+  GskRenderer *renderer = gtk_native_get_renderer (GTK_NATIVE (window));
+  int width = gdk_paintable_get_intrinsic_width (paintable), height = gdk_paintable_get_intrinsic_height (paintable);
+  g_autoptr (GBytes) png = NULL;
+
+  gdk_paintable_snapshot (paintable, snapshot, width, height);
+  node = gtk_snapshot_to_node (snapshot);
+  if (node == NULL || renderer == NULL) {
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, _("The window has not been drawn yet"));
+    return FALSE;
+  }
+  texture = gsk_renderer_render_texture (renderer, node, &GRAPHENE_RECT_INIT (0, 0, width, height));
+  png = gdk_texture_save_to_png_bytes (texture);
+  return g_file_set_contents (path, g_bytes_get_data (png, NULL), g_bytes_get_size (png), error);
+}
+
+static gboolean
+over_cb (gpointer user_data)
+{
+  Run *run = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (run->picture != NULL && !mien_window_save_picture (GTK_WIDGET (run->window), run->picture, &error)) {
+    g_printerr ("mien: %s: %s\n", run->picture, error->message);
+    *run->exit_status = 1;
+    g_clear_error (&error);
+  }
+  if (run->results != NULL && !g_file_set_contents (run->results, run->lines->str, run->lines->len, &error)) {
+    g_printerr ("mien: %s\n", error->message);
+    *run->exit_status = 1;
+  }
+  g_signal_handlers_disconnect_by_data (run->window, run);
+  gtk_window_close (GTK_WINDOW (run->window));
+  return G_SOURCE_REMOVE;
+}
+
+void
+mien_unattended_start (MienWindow *window, double seconds, const char *picture, const char *results, int *exit_status)
+{
+  Run *run = g_new0 (Run, 1);
+
+  run->window = g_object_ref (window);
+  run->picture = g_strdup (picture);
+  run->results = g_strdup (results);
+  run->lines = g_string_new (NULL);
+  run->exit_status = exit_status;
+  g_signal_connect (window, "result", G_CALLBACK (result_cb), run);
+  g_timeout_add_full (G_PRIORITY_LOW, (guint) (seconds * 1000), over_cb, run, (GDestroyNotify) run_free);
+}
