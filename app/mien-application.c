@@ -267,7 +267,7 @@ mien_application_command_line (GApplication *application, GApplicationCommandLin
     if (view != NULL)
       mien_window_show_view (window, view);
   }
-  if (seconds > 0)
+  if (seconds > 0 || results != NULL)
     mien_unattended_start (window, seconds, picture, results, &self->exit_status);
   gtk_window_present (GTK_WINDOW (window));
   return 0;

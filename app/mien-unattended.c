@@ -4,22 +4,28 @@
 
 #include "mien-unattended.h"
 
+#include <errno.h>
 #include <glib/gi18n.h>
+#include <stdio.h>
 
 typedef struct {
-  MienWindow *window; /* (owned) */
+  MienWindow *window; /* borrowed: the run belongs to it */
   char *picture, *results;
-  GString *lines;
+  FILE *lines;        /* (nullable) */
   int *exit_status;
+  guint over_id;
 } Run;
 
 static void
 run_free (Run *run)
 {
-  g_object_unref (run->window);
+  g_clear_handle_id (&run->over_id, g_source_remove);
+  if (run->lines != NULL && fclose (run->lines) != 0) {
+    g_printerr ("mien: %s: %s\n", run->results, g_strerror (errno));
+    *run->exit_status = 1;
+  }
   g_free (run->picture);
   g_free (run->results);
-  g_string_free (run->lines, TRUE);
   g_free (run);
 }
 
@@ -28,8 +34,8 @@ result_cb (MienWindow *window, MienResult *result, const char *name, Run *run)
 {
   g_autofree char *line = mien_result_to_json (result, name);
 
-  g_string_append (run->lines, line);
-  g_string_append_c (run->lines, '\n');
+  fprintf (run->lines, "%s\n", line);
+  fflush (run->lines);
 }
 
 gboolean
@@ -65,11 +71,7 @@ over_cb (gpointer user_data)
     *run->exit_status = 1;
     g_clear_error (&error);
   }
-  if (run->results != NULL && !g_file_set_contents (run->results, run->lines->str, run->lines->len, &error)) {
-    g_printerr ("mien: %s\n", error->message);
-    *run->exit_status = 1;
-  }
-  g_signal_handlers_disconnect_by_data (run->window, run);
+  run->over_id = 0;
   gtk_window_close (GTK_WINDOW (run->window));
   return G_SOURCE_REMOVE;
 }
@@ -77,13 +79,25 @@ over_cb (gpointer user_data)
 void
 mien_unattended_start (MienWindow *window, double seconds, const char *picture, const char *results, int *exit_status)
 {
-  Run *run = g_new0 (Run, 1);
+  Run *run;
 
-  run->window = g_object_ref (window);
+  if (g_object_get_data (G_OBJECT (window), "mien-unattended") != NULL) /* the first run goes on */
+    return;
+  run = g_new0 (Run, 1);
+  run->window = window;
   run->picture = g_strdup (picture);
   run->results = g_strdup (results);
-  run->lines = g_string_new (NULL);
   run->exit_status = exit_status;
-  g_signal_connect (window, "result", G_CALLBACK (result_cb), run);
-  g_timeout_add_full (G_PRIORITY_LOW, (guint) (seconds * 1000), over_cb, run, (GDestroyNotify) run_free);
+  if (results != NULL) {
+    run->lines = fopen (results, "we");
+    if (run->lines == NULL) {
+      g_printerr ("mien: %s: %s\n", results, g_strerror (errno));
+      *exit_status = 1;
+    } else {
+      g_signal_connect (window, "result", G_CALLBACK (result_cb), run);
+    }
+  }
+  if (seconds > 0)
+    run->over_id = g_timeout_add_full (G_PRIORITY_LOW, (guint) (seconds * 1000), over_cb, run, NULL);
+  g_object_set_data_full (G_OBJECT (window), "mien-unattended", run, (GDestroyNotify) run_free);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run without anybody in front of it: for some seconds the window does what it always does, then a picture of it and
- * the JSON lines of what was read are written, and the program ends. */
+/* A run that somebody else watches: every result is written as a JSON line as it comes, and after some seconds a picture
+ * of the window is written and the program ends. */
 #pragma once
 
 #include "mien-window.h"
 
 G_BEGIN_DECLS
 
-/* picture, results: (nullable) paths. Ends the application; exit status 1 and a sentence on stderr when a file could not
- * be written. exit_status outlives the run. */
+/* picture, results: (nullable) paths. seconds 0: does not end by itself, and takes no picture. Otherwise ends the application;
+ * exit status 1 and a sentence on stderr when a file could not be written. exit_status outlives the window. */
 void mien_unattended_start (MienWindow *window, double seconds, const char *picture, const char *results, int *exit_status);
 
 /* Writes what the window shows as PNG. */

@@ -28,8 +28,8 @@ def start_once():
     """Milliseconds from exec to the first frame handed to the display, as the program itself tells."""
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
     got = subprocess.run([os.environ['MIEN_APP'], '--source=demo', '--seconds=1'], capture_output=True, text=True, check=False,
-                         env={**os.environ, 'MIEN_LOG_START': '1'}, timeout=60)
-    found = re.search(r'first frame at (\d+) us', got.stderr)
+                         env={**os.environ, 'G_MESSAGES_DEBUG': 'mien'}, timeout=60)
+    found = re.search(r'first picture on screen at (\d+) us', got.stdout + got.stderr)
     if got.returncode != 0 or not found:
         raise RuntimeError(f'the program ended with {got.returncode} and did not tell when its first frame was shown:\n{got.stderr}')
     return int(found[1]) / 1000 - began * 1000

@@ -24,6 +24,7 @@ struct _MienVideoView {
   gboolean mirrored;
   int chosen;      /* track; 0: none */
   gint64 seen_us;  /* when the chosen face was last there */
+  gboolean drawn;  /* a picture was on screen already */
 };
 
 enum { PROP_0, PROP_MIRRORED, PROP_CHOSEN_FACE, N_PROPS };
@@ -156,6 +157,14 @@ key_pressed_cb (GtkEventControllerKey *controller, guint keyval, guint keycode, 
   }
 }
 
+/* For measuring how long the program takes to start: G_MESSAGES_DEBUG=mien. */
+static void
+first_painted_cb (GdkFrameClock *clock, gpointer user_data)
+{
+  g_debug ("first picture on screen at %" G_GINT64_FORMAT " us", g_get_monotonic_time ());
+  g_signal_handlers_disconnect_by_func (clock, first_painted_cb, user_data);
+}
+
 static void
 mien_video_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 {
@@ -168,6 +177,10 @@ mien_video_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   if (self->texture == NULL || map.scale <= 0)
     return;
 
+  if (!self->drawn && gtk_widget_get_frame_clock (widget) != NULL) {
+    self->drawn = TRUE;
+    g_signal_connect (gtk_widget_get_frame_clock (widget), "after-paint", G_CALLBACK (first_painted_cb), NULL);
+  }
   graphene_rect_init (&rect, map.x, map.y, map.width, map.height);
   gsk_rounded_rect_init_from_rect (&clip, &rect, CORNER);
   gtk_snapshot_push_rounded_clip (snapshot, &clip);
