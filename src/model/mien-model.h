@@ -4,7 +4,8 @@
  * What FER needs beyond the graph stands in the file's metadata_props under keys mien.*: labels, input.size,
  * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, recipe, dataset, scores, version.
  * Where they are missing, documented guesses fill in (FER2013's seven labels when there are seven outputs, size and
- * channels from the graph's input, scale 1/255, mean 0, std 1, temperature 1) and mien_model_is_guessed() says so.
+ * channels from the graph's input, scale 1/255, mean 0, std 1, temperature 1; class-1, class-2, ... for any other number of
+ * outputs) and mien_model_is_guessed() says so when labels, scale, or an open size were not given.
  *
  * Input    a face crop, grey, size x size, 0..255 as float; fed as (pixel * scale - mean) / std
  * Output   probabilities: softmax (logits / temperature), or the network's own softmax output; sums to 1
@@ -51,7 +52,10 @@ const char *mien_model_get_metadata (const MienModel *self, const char *key); /*
 gboolean mien_model_is_guessed (const MienModel *self);
 MienGraph *mien_model_get_graph (const MienModel *self);  /* (transfer none) */
 
-/* Pixels 0..255 in (size * size, grey) to network input out (channels * size * size). */
+/* Shape of the network's input for batch faces: [batch][channels][size][size], or channels last. */
+void mien_model_get_input_shape (const MienModel *self, int batch, MienShape *shape);
+
+/* Pixels 0..255 in (size * size, grey) to network input out (channels * size * size, in the network's own layout). */
 void mien_model_normalise (const MienModel *self, const float *pixels, float *out);
 
 /* Describes the layers for info(1) and the layer browser. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "model/mien-model.h"
+
+G_BEGIN_DECLS
+
+#define MIEN_MODEL_MAX_PLAN_BYTES ((gsize) 1 << 30) /* of one plan: a network that needs more is no face network */
+
+typedef enum {
+  MIEN_OUTPUT_LOGITS,        /* any numbers: softmax is ours to apply; also LogSoftmax */
+  MIEN_OUTPUT_PROBABILITIES, /* the network ends in Softmax or Sigmoid */
+} MienOutputKind;
+
+struct _MienModel {
+  gatomicrefcount ref_count;
+  MienGraph *graph;
+  char *path; /* (nullable) */
+  char *labels[MIEN_MODEL_MAX_LABELS];
+  int n_labels;
+  int size, channels;
+  gboolean channels_last; /* [N][H][W][C], as Keras and tf2onnx write it */
+  int fixed_batch;        /* the number of pictures the file fixes; 0 when open */
+  int output;             /* which of the graph's outputs holds the classes */
+  MienOutputKind output_kind;
+  float scale, mean[3], std[3];
+  float crop_margin, temperature;
+  gboolean guessed;
+};
+
+/* A plan for batch pictures; NULL with error set also when output does not come out as n_labels numbers a picture. */
+MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_passes, GError **error);
+
+/* The class numbers of one picture to probabilities. FALSE when they are not numbers. */
+gboolean mien_model_finish (const MienModel *self, const float *numbers, float *probabilities);
+
+G_END_DECLS
