@@ -13,6 +13,7 @@ typedef struct {
   char *picture, *results;
   FILE *lines;        /* (nullable) */
   int *exit_status;
+  double seconds;
   guint over_id;
 } Run;
 
@@ -76,6 +77,14 @@ over_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* The time counts from when the window stands, however slow the machine. */
+static void
+mapped_cb (MienWindow *window, Run *run)
+{
+  if (run->over_id == 0)
+    run->over_id = g_timeout_add_full (G_PRIORITY_LOW, (guint) (run->seconds * 1000), over_cb, run, NULL);
+}
+
 void
 mien_unattended_start (MienWindow *window, double seconds, const char *picture, const char *results, int *exit_status)
 {
@@ -97,7 +106,10 @@ mien_unattended_start (MienWindow *window, double seconds, const char *picture, 
       g_signal_connect (window, "result", G_CALLBACK (result_cb), run);
     }
   }
-  if (seconds > 0)
-    run->over_id = g_timeout_add_full (G_PRIORITY_LOW, (guint) (seconds * 1000), over_cb, run, NULL);
+  run->seconds = seconds;
+  if (seconds > 0 && gtk_widget_get_mapped (GTK_WIDGET (window)))
+    mapped_cb (window, run);
+  else if (seconds > 0)
+    g_signal_connect (window, "map", G_CALLBACK (mapped_cb), run);
   g_object_set_data_full (G_OBJECT (window), "mien-unattended", run, (GDestroyNotify) run_free);
 }
