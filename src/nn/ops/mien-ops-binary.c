@@ -3,7 +3,7 @@
  *
  * Operators  Add Sub Mul Div Pow PRelu; Max Min Sum Mean of any number of inputs; Equal Greater GreaterOrEqual Less
  *            LessOrEqual; And Or Xor; Where
- * Source     ONNX, opset 1 to 17. Before opset 7 only the second input is broadcast: with attribute broadcast = 1 it lies along
+ * Source     ONNX, opset 1 to 22. Before opset 7 only the second input is broadcast: with attribute broadcast = 1 it lies along
  *            the first one's dimensions from attribute axis on, by default along the last ones
  * Integers   wrap around; dividing by zero is an error */
 #include "nn/ops/mien-ops.h"

@@ -2,7 +2,7 @@
 /* Conversion between types of numbers.
  *
  * Operators  Cast CastLike
- * Source     ONNX, opset 1 to 17; attribute "to" is a word before opset 6 and a number since
+ * Source     ONNX, opset 1 to 22; attribute "to" is a word before opset 6 and a number since
  * Rounding   to floats: to nearest, halves to even. To integers: toward zero; what lies outside becomes the nearest value the type has, NaN
  *            becomes 0 (ONNX leaves both open). Between integers: the low bits */
 #include "nn/ops/mien-ops.h"

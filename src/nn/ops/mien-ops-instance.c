@@ -4,7 +4,7 @@
  * Operators  InstanceNormalization  y = scale[c] * (x - mean) / sqrt (variance + epsilon) + bias[c], over all of x[n][c]
  *            LRN                    y = x / (bias + alpha / size * sum of x^2 over size neighbouring channels)^beta
  * Shapes     x[N][C]..., f32
- * Source     ONNX, opset 1 to 17 */
+ * Source     ONNX, opset 1 to 22 */
 #include "nn/ops/mien-ops.h"
 
 #include <math.h>

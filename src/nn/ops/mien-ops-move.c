@@ -2,7 +2,7 @@
 /* Operators that copy elements to other places, whatever their type.
  *
  * Operators  Concat DepthToSpace Expand Gather SpaceToDepth Tile Transpose
- * Source     ONNX, opset 1 to 17. Concat: axis is 1 by default before opset 4. Tile: from opset 6 on */
+ * Source     ONNX, opset 1 to 22. Concat: axis is 1 by default before opset 4. Tile: from opset 6 on */
 #include "nn/ops/mien-ops.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  *
  * Operators  ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
  *            ReduceSumSquare ArgMax ArgMin
- * Source     ONNX, opset 1 to 17. Axes are an attribute, but input 1 of ReduceSum from opset 13 on. No elements: 0 for sums, 1 for the
+ * Source     ONNX, opset 1 to 22. Axes are an attribute before opset 18 (ReduceSum: 13), input 1 from then on. No elements: 0 for sums, 1 for the
  *            product, the type's last value for Max and Min
  * Rounding   floats are summed in double precision, so the order does not matter in practice; integers wrap around */
 #include "nn/ops/mien-ops.h"
@@ -358,12 +358,14 @@ run_arg_min (MienOpCtx *ctx, GError **error)
   return run_arg (ctx, error, FALSE);
 }
 
-#define REDUCE(NAME, INFER, RUN) { "", NAME, 1, 0, 1, 1, 1, 0, INFER, NULL, RUN }
+#define ARG(NAME, RUN) { "", NAME, 1, 0, 1, 1, 1, 0, infer_arg, NULL, RUN }
+#define REDUCE_UNTIL(NAME, UNTIL, INFER, RUN) \
+  { "", NAME, 1, UNTIL, 1, 1, 1, 0, INFER, NULL, RUN }, { "", NAME, UNTIL + 1, 0, 1, 2, 1, 0, INFER, NULL, RUN }
+#define REDUCE(NAME, INFER, RUN) REDUCE_UNTIL (NAME, 17, INFER, RUN)
 
 const MienOp mien_ops_reduce[] = {
+  REDUCE_UNTIL ("ReduceSum", 12, infer_reduce, run_sum),
   REDUCE ("ReduceMean", infer_reduce, run_mean),
-  { "", "ReduceSum", 1, 12, 1, 1, 1, 0, infer_reduce, NULL, run_sum },
-  { "", "ReduceSum", 13, 0, 1, 2, 1, 0, infer_reduce, NULL, run_sum },
   REDUCE ("ReduceMax", infer_reduce, run_max),
   REDUCE ("ReduceMin", infer_reduce, run_min),
   REDUCE ("ReduceProd", infer_reduce, run_prod),
@@ -372,7 +374,7 @@ const MienOp mien_ops_reduce[] = {
   REDUCE ("ReduceSumSquare", infer_reduce, run_sum_square),
   REDUCE ("ReduceLogSum", infer_reduce_floats, run_log_sum),
   REDUCE ("ReduceLogSumExp", infer_reduce_floats, run_log_sum_exp),
-  REDUCE ("ArgMax", infer_arg, run_arg_max),
-  REDUCE ("ArgMin", infer_arg, run_arg_min),
+  ARG ("ArgMax", run_arg_max),
+  ARG ("ArgMin", run_arg_min),
   { NULL },
 };

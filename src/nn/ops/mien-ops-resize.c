@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Resampling along any dimensions.
  *
- * Operators  Resize (opset 10 to 17), Upsample (opset 1 to 9)
- * Modes      nearest for every type; linear and cubic for f32. All coordinate transformations and ways of rounding of opset 11 and
- *            13; opset 10 and Upsample use the asymmetric transformation and round down
+ * Operators  Resize (opset 10 to 22, without antialias and keep_aspect_ratio_policy), Upsample (opset 1 to 9)
+ * Modes      nearest for every type; linear and cubic for f32. All coordinate transformations and ways of rounding; opset 10 and Upsample use the asymmetric transformation and round down
  * Method     separable: each output element of a dimension is a weighted sum of 1, 2 or 4 input elements (taps); the tables of all
  *            dimensions are made at the start of a run
- * Source     ONNX Resize-10, -11, -13, Upsample-1, -7, -9 */
+ * Source     ONNX Resize-10, -11, -13, -18, -19, Upsample-1, -7, -9 */
 #include "nn/ops/mien-ops.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MAX_TAPS 4
+#define MAX_LENGTH (1 << 24) /* of all dimensions of the output together: the tables stay within 512 MB */
 
 typedef enum { MODE_NEAREST = 1, MODE_LINEAR = 2, MODE_CUBIC = MAX_TAPS } Mode; /* the number of taps */
 
@@ -23,9 +23,11 @@ typedef enum {
   ASYMMETRIC,
   TF_HALF_PIXEL_FOR_NN,
   TF_CROP_AND_RESIZE,
+  HALF_PIXEL_SYMMETRIC,
 } Transformation;
 static const char *const transformations[] = {
-  "half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL,
+  "half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize",
+  "half_pixel_symmetric", NULL,
 };
 
 typedef enum { ROUND_PREFER_FLOOR, ROUND_PREFER_CEIL, ROUND_FLOOR, ROUND_CEIL } Rounding;
@@ -71,6 +73,10 @@ read_options (MienOpCtx *ctx, GError **error, Resize *resize)
   resize->rounding = (Rounding) rounding;
   resize->cubic_a = mien_node_float (ctx->node, "cubic_coeff_a", -0.75f);
   resize->extrapolation = mien_node_float (ctx->node, "extrapolation_value", 0.0f);
+  if (ctx->opset >= 18
+      && (mien_node_int (ctx->node, "antialias", 0) != 0
+          || !g_str_equal (mien_node_string (ctx->node, "keep_aspect_ratio_policy", "stretch"), "stretch")))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "attributes antialias and keep_aspect_ratio_policy are not supported");
   resize->exclude_outside = mien_node_int (ctx->node, "exclude_outside", 0) != 0;
   return TRUE;
 }
@@ -97,41 +103,58 @@ read_floats (MienOpCtx *ctx, GError **error, int i, double *values, int max, int
   return TRUE;
 }
 
+/* The dimensions that scales, sizes and region are for: all, or, from opset 18 on, attribute axes. */
 static gboolean
-use_scales (MienOpCtx *ctx, GError **error, Resize *resize, const double *scales, int n)
+get_axes (MienOpCtx *ctx, GError **error, int *axes, int *n)
 {
-  const MienShape *in = &ctx->in[0]->shape;
+  const int rank = ctx->in[0]->shape.rank;
+  gsize n_attr = 0;
+  const gint64 *attr = ctx->opset >= 18 ? mien_node_ints (ctx->node, "axes", &n_attr) : NULL;
 
-  if (n != in->rank)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d scales for %d dimensions", n, in->rank);
-  for (int d = 0; d < n; d++) {
-    const double dim = floor ((double) in->dim[d] * scales[d]);
-
-    if (!(scales[d] > 0) || !isfinite (scales[d]))
-      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d has the scale %g", d, scales[d]);
-    if (!(dim < (double) MIEN_TENSOR_MAX_BYTES))
-      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the output would be too large");
-    resize->scale[d] = scales[d];
-    resize->out.dim[d] = (gint64) dim;
+  if (n_attr > (gsize) rank)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "attribute axes has %ld elements", (long) n_attr);
+  *n = attr != NULL ? (int) n_attr : rank;
+  for (int i = 0; i < *n; i++) {
+    axes[i] = i;
+    if (attr != NULL && !mien_op_axis (ctx, error, attr[i], rank, &axes[i]))
+      return FALSE;
   }
-  resize->out.rank = n;
   return TRUE;
 }
 
 static gboolean
-use_sizes (MienOpCtx *ctx, GError **error, Resize *resize, const gint64 *sizes, int n)
+use_scales (MienOpCtx *ctx, GError **error, Resize *resize, const int *axes, int n_axes, const double *scales, int n)
 {
-  const MienShape *in = &ctx->in[0]->shape;
+  if (n != n_axes)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d scales for %d dimensions", n, n_axes);
+  for (int i = 0; i < n; i++) {
+    const int d = axes[i];
+    const double dim = floor ((double) ctx->in[0]->shape.dim[d] * scales[i]);
 
-  if (n != in->rank)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d sizes for %d dimensions", n, in->rank);
-  for (int d = 0; d < n; d++) {
-    if (sizes[d] < 0 || (guint64) sizes[d] > MIEN_TENSOR_MAX_BYTES)
-      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d would have %ld elements", d, (long) sizes[d]);
-    resize->scale[d] = in->dim[d] > 0 ? (double) sizes[d] / (double) in->dim[d] : 1;
-    resize->out.dim[d] = sizes[d];
+    if (!(scales[i] > 0) || !isfinite (scales[i]))
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d has the scale %g", d, scales[i]);
+    if (!(dim < (double) MIEN_TENSOR_MAX_BYTES))
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the output would be too large");
+    resize->scale[d] = scales[i];
+    resize->out.dim[d] = (gint64) dim;
   }
-  resize->out.rank = n;
+  return TRUE;
+}
+
+static gboolean
+use_sizes (MienOpCtx *ctx, GError **error, Resize *resize, const int *axes, int n_axes, const gint64 *sizes, int n)
+{
+  if (n != n_axes)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d sizes for %d dimensions", n, n_axes);
+  for (int i = 0; i < n; i++) {
+    const int d = axes[i];
+    const gint64 dim = ctx->in[0]->shape.dim[d];
+
+    if (sizes[i] < 0 || (guint64) sizes[i] > MIEN_TENSOR_MAX_BYTES)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d would have %ld elements", d, (long) sizes[i]);
+    resize->scale[d] = dim > 0 ? (double) sizes[i] / (double) dim : 1;
+    resize->out.dim[d] = sizes[i];
+  }
   return TRUE;
 }
 
@@ -143,12 +166,15 @@ get_resize (MienOpCtx *ctx, GError **error, Resize *resize, gboolean *known)
   const int scales_at = ctx->opset >= 11 ? 2 : 1;
   double values[2 * MIEN_MAX_RANK];
   gint64 sizes[MIEN_MAX_RANK];
-  int n, n_sizes = 0;
+  int axes[MIEN_MAX_RANK];
+  int n, n_axes = 0, n_sizes = 0;
 
   *known = FALSE;
-  if (!read_options (ctx, error, resize))
+  if (!read_options (ctx, error, resize) || (in->rank >= 0 && !get_axes (ctx, error, axes, &n_axes)))
     return FALSE;
+  resize->out = *in;
   for (int d = 0; d < MIEN_MAX_RANK; d++) {
+    resize->scale[d] = 1;
     resize->roi_start[d] = 0;
     resize->roi_end[d] = 1;
   }
@@ -157,12 +183,12 @@ get_resize (MienOpCtx *ctx, GError **error, Resize *resize, gboolean *known)
       return FALSE;
     if (n < 0 || in->rank < 0)
       return TRUE;
-    if (n != 2 * in->rank)
-      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the region has %d elements for %d dimensions", n, in->rank);
-    for (int d = 0; d < in->rank; d++) {
-      resize->roi_start[d] = values[d];
-      resize->roi_end[d] = values[d + in->rank];
-      if (!isfinite (values[d]) || !isfinite (values[d + in->rank]))
+    if (n != 2 * n_axes)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the region has %d elements for %d dimensions", n, n_axes);
+    for (int i = 0; i < n_axes; i++) {
+      resize->roi_start[axes[i]] = values[i];
+      resize->roi_end[axes[i]] = values[i + n_axes];
+      if (!isfinite (values[i]) || !isfinite (values[i + n_axes]))
         return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the region is not finite");
     }
   }
@@ -173,7 +199,7 @@ get_resize (MienOpCtx *ctx, GError **error, Resize *resize, gboolean *known)
       return TRUE;
     if (n_sizes > 0) {
       *known = TRUE;
-      return use_sizes (ctx, error, resize, sizes, n_sizes);
+      return use_sizes (ctx, error, resize, axes, n_axes, sizes, n_sizes);
     }
   }
   if (ctx->opset < 7) {
@@ -195,7 +221,18 @@ get_resize (MienOpCtx *ctx, GError **error, Resize *resize, gboolean *known)
   if (n < 0 || in->rank < 0)
     return TRUE;
   *known = TRUE;
-  return use_scales (ctx, error, resize, values, n);
+  return use_scales (ctx, error, resize, axes, n_axes, values, n);
+}
+
+/* Output elements of all dimensions together. */
+static gsize
+count_elems (const MienShape *out)
+{
+  gsize n = 0;
+
+  for (int d = 0; d < out->rank; d++)
+    n += (gsize) out->dim[d];
+  return n;
 }
 
 static gboolean
@@ -216,13 +253,18 @@ infer_resize (MienOpCtx *ctx, GError **error)
   for (int d = 0; d < resize.out.rank; d++)
     if (ctx->in[0]->shape.dim[d] == 0 && resize.out.dim[d] > 0)
       return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d has no elements to resize", d);
+    else if (ctx->in[0]->shape.dim[d] > G_MAXINT32)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "dimension %d is too large", d);
+  if (count_elems (&resize.out) > MAX_LENGTH)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the output would be too large");
   mien_op_out (ctx, 0, ctx->in[0]->type, &resize.out);
   return TRUE;
 }
 
+/* As many for each output element of a dimension as the mode has; the first index is -1 where the extrapolation value is. */
 typedef struct {
-  gint64 index[MAX_TAPS]; /* index[0] is -1 where the extrapolation value is */
-  float weight[MAX_TAPS];
+  gint32 index;
+  float weight;
 } Tap;
 
 /* Where output o lies in the input, in elements. */
@@ -237,6 +279,9 @@ get_source (const Resize *resize, int d, gint64 o, gint64 in_dim)
   case HALF_PIXEL:
   default:
     return (o + 0.5) / scale - 0.5;
+  case HALF_PIXEL_SYMMETRIC: /* around the middle, though the output's length was rounded */
+    length = (double) in_dim * scale;
+    return (double) in_dim / 2 * (1 - out_dim / length) + (o + 0.5) / scale - 0.5;
   case PYTORCH_HALF_PIXEL:
     return out_dim > 1 ? (o + 0.5) / scale - 0.5 : 0;
   case ALIGN_CORNERS:
@@ -268,15 +313,15 @@ get_cubic_weight (double a, double distance)
 }
 
 static void
-make_tap (const Resize *resize, int d, gint64 o, gint64 in_dim, Tap *tap)
+make_taps (const Resize *resize, int d, gint64 o, gint64 in_dim, Tap *taps)
 {
-  /* Far outside is as good as just outside, and fits an integer. */
-  const double x = CLAMP (get_source (resize, d, o, in_dim), -16.0, (double) in_dim + 16.0);
+  /* Far outside is as good as just outside, and fits an integer; so does what is no number. */
+  const double x = fmin (fmax (get_source (resize, d, o, in_dim), -16.0), (double) in_dim + 16.0);
   const double base = floor (x);
   double sum = 0;
 
   if (resize->transformation == TF_CROP_AND_RESIZE && (x < 0 || x > (double) (in_dim - 1))) {
-    tap->index[0] = -1;
+    taps->index = -1;
     return;
   }
   if (resize->mode == MODE_NEAREST) {
@@ -285,8 +330,8 @@ make_tap (const Resize *resize, int d, gint64 o, gint64 in_dim, Tap *tap)
                            : resize->rounding == ROUND_PREFER_FLOOR ? ceil (x - 0.5)
                                                                     : floor (x + 0.5);
 
-    tap->index[0] = CLAMP ((gint64) rounded, 0, in_dim - 1);
-    tap->weight[0] = 1;
+    taps->index = (gint32) CLAMP ((gint64) rounded, 0, in_dim - 1);
+    taps->weight = 1;
     return;
   }
   for (int t = 0; t < (int) resize->mode; t++) {
@@ -296,12 +341,12 @@ make_tap (const Resize *resize, int d, gint64 o, gint64 in_dim, Tap *tap)
     if (resize->mode == MODE_CUBIC && resize->exclude_outside && (i < 0 || i >= in_dim))
       weight = 0;
     sum += weight;
-    tap->weight[t] = (float) weight;
-    tap->index[t] = CLAMP (i, 0, in_dim - 1);
+    taps[t].weight = (float) weight;
+    taps[t].index = (gint32) CLAMP (i, 0, in_dim - 1);
   }
   if (resize->mode == MODE_CUBIC && resize->exclude_outside && sum != 0)
     for (int t = 0; t < MODE_CUBIC; t++)
-      tap->weight[t] = (float) (tap->weight[t] / sum);
+      taps[t].weight = (float) (taps[t].weight / sum);
 }
 
 typedef struct {
@@ -316,28 +361,29 @@ static void
 add_row (const Job *job, float *to, const float *from, float weight)
 {
   const int d = job->in->rank - 1;
-  const Tap *tap = job->taps[d];
   const int n_taps = (int) job->resize->mode;
+  const Tap *taps = job->taps[d];
 
-  for (gint64 o = 0; o < job->resize->out.dim[d]; o++, tap++)
-    for (int t = 0; t < n_taps && tap->index[0] >= 0; t++)
-      to[o] += weight * tap->weight[t] * from[tap->index[t]];
+  for (gint64 o = 0; o < job->resize->out.dim[d]; o++, taps += n_taps)
+    for (int t = 0; t < n_taps && taps->index >= 0; t++)
+      to[o] += weight * taps[t].weight * from[taps[t].index];
 }
 
 /* Adds the input's part from, of dimensions d .., to the output's row; index says where the row lies. */
 static void
 add_part (const Job *job, int d, const gint64 *index, float *to, const float *from, float weight)
 {
-  const Tap *tap;
+  const int n_taps = (int) job->resize->mode;
+  const Tap *taps;
 
   if (d >= job->in->rank - 1) {
     add_row (job, to, from, weight);
     return;
   }
-  tap = &job->taps[d][index[d]];
-  for (int t = 0; t < (int) job->resize->mode; t++)
-    if (tap->weight[t] != 0)
-      add_part (job, d + 1, index, to, from + (gsize) tap->index[t] * mien_ops_span (job->in, d + 1, job->in->rank), weight * tap->weight[t]);
+  taps = job->taps[d] + index[d] * n_taps;
+  for (int t = 0; t < n_taps; t++)
+    if (taps[t].weight != 0)
+      add_part (job, d + 1, index, to, from + (gsize) taps[t].index * mien_ops_span (job->in, d + 1, job->in->rank), weight * taps[t].weight);
 }
 
 static void
@@ -345,12 +391,13 @@ make_row (const Job *job, const gint64 *index, float *to, const float *from)
 {
   const int last = job->in->rank - 1;
   const gint64 n = job->resize->out.dim[last];
+  const int n_taps = (int) job->resize->mode;
   gboolean outside = FALSE;
 
   for (int d = 0; d < last; d++)
-    outside |= job->taps[d][index[d]].index[0] < 0;
+    outside |= job->taps[d][index[d] * n_taps].index < 0;
   for (gint64 o = 0; o < n; o++)
-    to[o] = outside || job->taps[last][o].index[0] < 0 ? job->resize->extrapolation : 0;
+    to[o] = outside || job->taps[last][o * n_taps].index < 0 ? job->resize->extrapolation : 0;
   if (!outside)
     add_part (job, 0, index, to, from, 1);
 }
@@ -363,26 +410,16 @@ copy_row (const Job *job, const gint64 *index, char *to, const char *from)
   gsize offset = 0;
 
   for (int d = 0; d < last; d++)
-    offset = (offset + (gsize) job->taps[d][index[d]].index[0]) * (gsize) job->in->dim[d + 1];
+    offset = (offset + (gsize) job->taps[d][index[d]].index) * (gsize) job->in->dim[d + 1];
   from += offset * job->elem_size;
   for (gint64 o = 0; o < job->resize->out.dim[last]; o++, tap++)
-    memcpy (to + (gsize) o * job->elem_size, from + (gsize) tap->index[0] * job->elem_size, job->elem_size);
-}
-
-static gsize
-count_taps (const MienShape *out)
-{
-  gsize n = 0;
-
-  for (int d = 0; d < out->rank; d++)
-    n += (gsize) out->dim[d];
-  return n;
+    memcpy (to + (gsize) o * job->elem_size, from + (gsize) tap->index * job->elem_size, job->elem_size);
 }
 
 static gboolean
 prepare_resize (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
-  const gsize n = count_taps (&ctx->out[0]->shape);
+  const gsize n = count_elems (&ctx->out[0]->shape) * MAX_TAPS;
 
   prep->scratch_bytes = n * sizeof (Tap);
   prep->state = GSIZE_TO_POINTER (n);
@@ -410,15 +447,15 @@ run_resize (MienOpCtx *ctx, GError **error)
     memcpy (out->data, in->data, job.elem_size);
     return TRUE;
   }
-  if (tap == NULL || GPOINTER_TO_SIZE (ctx->state) < count_taps (&resize.out)) {
-    tap = own = g_try_new (Tap, count_taps (&resize.out));
+  if (tap == NULL || GPOINTER_TO_SIZE (ctx->state) < count_elems (&resize.out) * (gsize) resize.mode) {
+    tap = own = g_try_new (Tap, count_elems (&resize.out) * (gsize) resize.mode);
     if (tap == NULL)
       return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "not enough memory");
   }
   for (int d = 0; d < resize.out.rank; d++) {
     job.taps[d] = tap;
-    for (gint64 o = 0; o < resize.out.dim[d]; o++)
-      make_tap (&resize, d, o, in->shape.dim[d], tap++);
+    for (gint64 o = 0; o < resize.out.dim[d]; o++, tap += resize.mode)
+      make_taps (&resize, d, o, in->shape.dim[d], tap);
   }
   row = (gsize) resize.out.dim[resize.out.rank - 1];
   for (gsize at = 0; at < out->n_elems; at += row) {
@@ -440,6 +477,6 @@ const MienOp mien_ops_resize[] = {
   RESIZE ("Upsample", 9, 9, 2, 2),
   RESIZE ("Resize", 10, 10, 2, 2),
   RESIZE ("Resize", 11, 12, 3, 4),
-  RESIZE ("Resize", 13, 17, 1, 4),
+  RESIZE ("Resize", 13, 0, 1, 4),
   { NULL },
 };

@@ -2,7 +2,7 @@
 /* Operators about shapes, which move no data, and constants.
  *
  * Operators  Flatten Identity Reshape Squeeze Unsqueeze (views); Shape Size; Constant ConstantOfShape; Dropout
- * Source     ONNX, opset 1 to 17. Reshape: the shape is an attribute before opset 5. Squeeze, Unsqueeze: axes are an attribute before
+ * Source     ONNX, opset 1 to 22. Reshape: the shape is an attribute before opset 5. Squeeze, Unsqueeze: axes are an attribute before
  *            opset 13. Dropout: trains only where input training_mode (from opset 12) says so; older forms are the identity */
 #include "nn/ops/mien-ops.h"
 

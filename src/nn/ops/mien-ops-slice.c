@@ -2,8 +2,9 @@
 /* Operators that cut pieces out or add a border.
  *
  * Operators  Slice Split Pad
- * Source     ONNX, opset 1 to 17. Slice: attributes before opset 10, inputs since. Split: attribute before opset 13, input since. Pad:
- *            attributes (named paddings in opset 1) before opset 11, inputs since; negative pads cut off */
+ * Source     ONNX, opset 1 to 22. Slice: attributes before opset 10, inputs since. Split: attribute before opset 13, input since; from opset
+ *            18 on the last of equal pieces may be smaller. Pad: attributes (named paddings in opset 1) before opset 11, inputs since, with
+ *            axes from opset 18 on; negative pads cut off */
 #include "nn/ops/mien-ops.h"
 
 #include <string.h>
@@ -182,10 +183,13 @@ get_pieces (MienOpCtx *ctx, GError **error, int *axis, gint64 **sizes)
     if (n < 0)
       return TRUE;
   } else {
-    if (in->dim[*axis] % n != 0)
-      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%ld elements cannot be split into %d equal pieces", (long) in->dim[*axis], n);
+    const gint64 dim = in->dim[*axis];
+    const gint64 piece = dim / n + (dim % n != 0);
+
+    if (dim % n != 0 && (ctx->opset < 18 || dim < piece * (n - 1)))
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%ld elements cannot be split into %d equal pieces", (long) dim, n);
     for (int i = 0; i < n; i++)
-      pieces[i] = in->dim[*axis] / n;
+      pieces[i] = i < n - 1 ? piece : dim - piece * (n - 1);
   }
   if (n != ctx->n_out)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d pieces for %d outputs", n, ctx->n_out);
@@ -261,8 +265,8 @@ get_pad (MienOpCtx *ctx, GError **error, Pad *pad, gboolean *known)
 {
   const MienShape *in = &ctx->in[0]->shape;
   const char *mode = mien_node_string (ctx->node, "mode", "constant");
-  gint64 pads[2 * MIEN_MAX_RANK];
-  int n;
+  gint64 pads[2 * MIEN_MAX_RANK], axes[MIEN_MAX_RANK];
+  int n, n_axes = in->rank;
 
   *known = FALSE;
   if (g_str_equal (mode, "constant"))
@@ -283,14 +287,22 @@ get_pad (MienOpCtx *ctx, GError **error, Pad *pad, gboolean *known)
   } else if (!mien_op_read_ints (ctx, error, 1, pads, 2 * MIEN_MAX_RANK, &n)) {
     return FALSE;
   }
-  if (in->rank < 0 || n < 0)
+  if (mien_op_has (ctx, 3) && !mien_op_read_ints (ctx, error, 3, axes, MIEN_MAX_RANK, &n_axes))
+    return FALSE;
+  if (in->rank < 0 || n < 0 || n_axes < 0)
     return TRUE;
-  if (n != 2 * in->rank)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d pads for %d dimensions", n, in->rank);
-  pad->out.rank = in->rank;
-  for (int d = 0; d < in->rank; d++) {
-    const gint64 dim = in->dim[d], before = pads[d], after = pads[d + in->rank];
+  if (n != 2 * n_axes)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d pads for %d dimensions", n, n_axes);
+  pad->out = *in;
+  memset (pad->before, 0, sizeof pad->before);
+  for (int i = 0; i < n_axes; i++) {
+    const gint64 before = pads[i], after = pads[i + n_axes];
+    gint64 dim;
+    int d = i;
 
+    if (mien_op_has (ctx, 3) && !mien_op_axis (ctx, error, axes[i], in->rank, &d))
+      return FALSE;
+    dim = in->dim[d];
     if (before < -LIMIT || before > LIMIT || after < -LIMIT || after > LIMIT || dim > LIMIT)
       return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the output would be too large");
     pad->before[d] = before;
@@ -414,6 +426,7 @@ const MienOp mien_ops_slice[] = {
   { "", "Split", 1, 12, 1, 2, G_MAXINT, 0, infer_split, NULL, run_split },
   { "", "Split", 13, 0, 1, 2, G_MAXINT, 0, infer_split, NULL, run_split },
   { "", "Pad", 1, 10, 1, 1, 1, 0, infer_pad, NULL, run_pad },
-  { "", "Pad", 11, 0, 2, 3, 1, 0, infer_pad, NULL, run_pad },
+  { "", "Pad", 11, 17, 2, 3, 1, 0, infer_pad, NULL, run_pad },
+  { "", "Pad", 18, 0, 2, 4, 1, 0, infer_pad, NULL, run_pad },
   { NULL },
 };

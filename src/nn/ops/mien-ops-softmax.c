@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Softmax and LogSoftmax.
  *
- * Source  ONNX, opset 1 to 17. Before opset 13 the input is a matrix: the dimensions from axis (default 1) on are flattened and
+ * Source  ONNX, opset 1 to 22. Before opset 13 the input is a matrix: the dimensions from axis (default 1) on are flattened and
  *         normalised together. Since opset 13 the one dimension axis (default the last) is */
 #include "nn/ops/mien-ops.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Operators that compute each element from one element: activations, arithmetic, rounding, Clip, Not.
  *
- * Operators  Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Clip Cos Cosh Elu Erf Exp Floor HardSigmoid HardSwish IsNaN
- *            LeakyRelu Log Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh
+ * Operators  Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish
+ *            IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh
  *            ThresholdedRelu
- * Source     ONNX, opset 1 to 17. Before opset 6 the attribute consumed_inputs allowed sharing of memory; it has no meaning.
+ * Source     ONNX, opset 1 to 22. Before opset 6 the attribute consumed_inputs allowed sharing of memory; it has no meaning.
  *            Clip: attributes before opset 11, inputs from then on */
 #include "nn/ops/mien-ops.h"
 
@@ -151,6 +151,9 @@ FLOATS (sigmoid, ONE / (ONE + exp (-x)))
 FLOATS (softplus, x > 0 ? x + log1p (exp (-x)) : log1p (exp (x)))
 FLOATS (softsign, x / (ONE + fabs (x)))
 FLOATS (hard_swish, x * UNIT_CLAMP (x / 6 + (T) 0.5))
+FLOATS (mish, x * tanh (x > 0 ? x + log1p (exp (-x)) : log1p (exp (x))))
+FLOATS (gelu_erf, (T) 0.5 * x * (ONE + erf (x * (T) M_SQRT1_2)))
+FLOATS (gelu_tanh, (T) 0.5 * x * (ONE + tanh ((T) (M_2_SQRTPI * M_SQRT1_2) * (x + (T) 0.044715 * x * x * x))))
 FLOATS_1 (leaky_relu, "alpha", 0.01f, x < 0 ? a * x : x)
 FLOATS_1 (elu, "alpha", 1.0f, x < 0 ? a * expm1 (x) : x)
 FLOATS_1 (celu, "alpha", 1.0f, x < 0 ? a * expm1 (x / a) : x)
@@ -159,6 +162,12 @@ FLOATS_2 (selu, "alpha", 1.67326319217681884765625f, "gamma", 1.0507010221481323
 FLOATS_2 (selu_1, "alpha", 1.6732f, "gamma", 1.0507f, b * (x < 0 ? a * expm1 (x) : x))
 FLOATS_2 (hard_sigmoid, "alpha", 0.2f, "beta", 0.5f, UNIT_CLAMP (a * x + b))
 FLOATS_2 (shrink, "lambd", 0.5f, "bias", 0.0f, x < -a ? x + b : x > a ? x - b : 0)
+
+static gboolean
+run_gelu (MienOpCtx *ctx, GError **error)
+{
+  return g_str_equal (mien_node_string (ctx->node, "approximate", "none"), "tanh") ? run_gelu_tanh (ctx, error) : run_gelu_erf (ctx, error);
+}
 
 BEGIN (is_nan)
   switch (in->type) {
@@ -251,6 +260,8 @@ const MienOp mien_ops_unary[] = {
   UNARY ("ThresholdedRelu", 10, infer_floats, run_thresholded_relu),
   UNARY ("HardSigmoid", 1, infer_floats, run_hard_sigmoid),
   UNARY ("HardSwish", 14, infer_floats, run_hard_swish),
+  UNARY ("Mish", 18, infer_floats, run_mish),
+  UNARY ("Gelu", 20, infer_floats, run_gelu),
   UNARY ("Softplus", 1, infer_floats, run_softplus),
   UNARY ("Softsign", 1, infer_floats, run_softsign),
   UNARY ("Shrink", 9, infer_floats, run_shrink),
