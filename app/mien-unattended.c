@@ -62,18 +62,38 @@ mien_window_save_picture (GtkWidget *window, const char *path, GError **error)
 }
 
 static gboolean
-over_cb (gpointer user_data)
+close_cb (gpointer user_data)
 {
   Run *run = user_data;
+
+  run->over_id = 0;
+  gtk_window_close (GTK_WINDOW (run->window));
+  return G_SOURCE_REMOVE;
+}
+
+/* Only straight after it was painted can a window be asked what it shows: while it waits to be drawn it has nothing. */
+static void
+painted_cb (GdkFrameClock *clock, Run *run)
+{
   g_autoptr (GError) error = NULL;
 
+  g_signal_handlers_disconnect_by_func (clock, painted_cb, run);
   if (run->picture != NULL && !mien_window_save_picture (GTK_WIDGET (run->window), run->picture, &error)) {
     g_printerr ("mien: %s: %s\n", run->picture, error->message);
     *run->exit_status = 1;
-    g_clear_error (&error);
   }
+  run->over_id = g_idle_add (close_cb, run);
+}
+
+static gboolean
+over_cb (gpointer user_data)
+{
+  Run *run = user_data;
+  GdkFrameClock *clock = gtk_widget_get_frame_clock (GTK_WIDGET (run->window));
+
   run->over_id = 0;
-  gtk_window_close (GTK_WINDOW (run->window));
+  g_signal_connect (clock, "after-paint", G_CALLBACK (painted_cb), run);
+  gtk_widget_queue_draw (GTK_WIDGET (run->window));
   return G_SOURCE_REMOVE;
 }
 

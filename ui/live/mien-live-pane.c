@@ -126,10 +126,11 @@ show_status (MienLivePane *self, MienCaptureState state)
     adw_status_page_set_title (self->status, _(states[i].title));
     adw_status_page_set_description (self->status, escaped);
     gtk_button_set_label (self->status_button, _(states[i].button));
-    gtk_actionable_set_action_target_value (GTK_ACTIONABLE (self->status_button), NULL);
+    /* Name and target must fit at every moment. */
+    gtk_actionable_set_action_name (GTK_ACTIONABLE (self->status_button), NULL);
+    gtk_actionable_set_action_target_value (GTK_ACTIONABLE (self->status_button),
+                                            states[i].target != NULL ? g_variant_new_string (states[i].target) : NULL);
     gtk_actionable_set_action_name (GTK_ACTIONABLE (self->status_button), states[i].action);
-    if (states[i].target != NULL)
-      gtk_actionable_set_action_target (GTK_ACTIONABLE (self->status_button), "s", states[i].target);
     gtk_stack_set_visible_child_name (self->stack, "status");
     return;
   }
