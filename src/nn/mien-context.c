@@ -17,6 +17,7 @@ struct _MienContext {
   guint8 *arena;
   MienTensor *tensors; /* one a value */
   gsize *room;         /* bytes that the buffer of a dynamic value has */
+  gsize room_bytes;    /* of all of them */
   Ready *ready;        /* one a step */
   const MienTensor **in;
   MienTensor **out;
@@ -120,6 +121,17 @@ mien_context_set_seed (MienContext *self, guint64 seed)
     self->ready[i].ctx.seed = seed;
 }
 
+static gboolean
+check_limit (const MienContext *self, const Ready *ready, gsize more, GError **error)
+{
+  const gsize max = self->plan->max_bytes;
+
+  if (self->room_bytes <= max - self->plan->arena_bytes && more <= max - self->plan->arena_bytes - self->room_bytes)
+    return TRUE;
+  return mien_op_fail (&ready->ctx, error, MIEN_NN_ERROR_SIZE, "it needs %.2f GB more; the limit for the network is %.2f GB",
+                       (double) more / 1e9, (double) max / 1e9);
+}
+
 /* Buffers of values whose size is known only now. */
 static gboolean
 make_room (MienContext *self, const Ready *ready, GError **error)
@@ -142,11 +154,16 @@ make_room (MienContext *self, const Ready *ready, GError **error)
       continue;
     if (self->room[v] > 0)
       free (tensor->data);
+    tensor->data = NULL;
+    self->room_bytes -= self->room[v];
     self->room[v] = 0;
+    if (!check_limit (self, ready, need, error))
+      return FALSE;
     tensor->data = aligned_alloc (64, (need + 63) / 64 * 64);
     if (tensor->data == NULL)
       return mien_op_fail (&ready->ctx, error, MIEN_NN_ERROR_SIZE, "no memory for output %d (%.2f GB)", i, (double) need / 1e9);
     self->room[v] = need;
+    self->room_bytes += need;
   }
   return TRUE;
 }
@@ -168,11 +185,14 @@ run_dynamic (MienContext *self, Ready *ready, GError **error)
   if (op->prepare != NULL && !op->prepare (&ready->ctx, &prep, error))
     return FALSE;
   if (prep.scratch_bytes > 0) {
-    scratch = aligned_alloc (64, (prep.scratch_bytes + 63) / 64 * 64);
+    ok = check_limit (self, ready, prep.scratch_bytes, error);
+    scratch = ok ? aligned_alloc (64, (prep.scratch_bytes + 63) / 64 * 64) : NULL;
+    if (ok && scratch == NULL)
+      mien_op_fail (&ready->ctx, error, MIEN_NN_ERROR_SIZE, "no memory for its intermediate results");
     if (scratch == NULL) {
       if (prep.free_state != NULL)
         prep.free_state (prep.state);
-      return mien_op_fail (&ready->ctx, error, MIEN_NN_ERROR_SIZE, "no memory for its intermediate results");
+      return FALSE;
     }
   }
   MienOpCtx ctx = ready->ctx;

@@ -176,7 +176,7 @@ assign_offsets (MienPlan *self, const int *last)
 }
 
 gboolean
-mien_plan_lay_out (MienPlan *self, gsize max_bytes, GError **error)
+mien_plan_lay_out (MienPlan *self, GError **error)
 {
   g_autofree int *last = find_last_uses (self);
   gsize scratch = 0;
@@ -186,9 +186,9 @@ mien_plan_lay_out (MienPlan *self, gsize max_bytes, GError **error)
   self->scratch_offset = assign_offsets (self, last);
   for (guint i = 0; i < self->steps->len; i++)
     scratch = MAX (scratch, step_at (self, i)->prep.scratch_bytes);
-  if (!g_size_checked_add (&self->arena_bytes, self->scratch_offset, scratch) || self->arena_bytes > max_bytes) {
+  if (!g_size_checked_add (&self->arena_bytes, self->scratch_offset, scratch) || self->arena_bytes > self->max_bytes) {
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("the network needs %.1f GB of memory; the limit is %.1f GB"),
-                 (double) self->arena_bytes / 1e9, (double) max_bytes / 1e9);
+                 (double) self->arena_bytes / 1e9, (double) self->max_bytes / 1e9);
     return FALSE;
   }
   return TRUE;

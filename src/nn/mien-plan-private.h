@@ -39,13 +39,15 @@ struct _MienPlan {
   int n_values;
   MienPlanValue *values;
   GArray *steps; /* MienPlanStep */
+  gsize max_bytes;    /* for the arena and the buffers that grow, together */
+  gsize folded_bytes; /* of all results computed at plan time */
   gsize arena_bytes;
   gsize scratch_offset; /* scratch of the step at hand lies in the arena, behind the values */
   gatomicrefcount ref_count;
 };
 
-/* Decides aliases and offsets of every value; arena_bytes becomes the size of all. */
-gboolean mien_plan_lay_out (MienPlan *self, gsize max_bytes, GError **error);
+/* Decides aliases and offsets of every value; arena_bytes becomes the size of all, max_bytes at most. */
+gboolean mien_plan_lay_out (MienPlan *self, GError **error);
 
 /* The value whose memory `value` uses: itself, or the end of its chain of aliases. */
 int mien_plan_root (const MienPlan *self, int value);

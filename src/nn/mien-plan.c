@@ -8,7 +8,7 @@
 #include "nn/mien-passes.h"
 #include "nn/mien-plan-private.h"
 
-/* Constants worth computing once; larger ones (a ConstantOfShape of a gigabyte) are left to the run. */
+/* Constants worth computing once, all together; what is beyond (a ConstantOfShape of a gigabyte) is left to the run. */
 #define MAX_FOLDED_BYTES ((gsize) 64 << 20)
 
 static gboolean
@@ -89,8 +89,10 @@ point_at (MienPlan *self, const MienNode *node, MienOpCtx *ctx, const MienTensor
 
 /* All contents known (or not needed), all results of known and moderate size. */
 static gboolean
-can_fold (const MienOp *op, const MienOpCtx *ctx)
+can_fold (const MienPlan *self, const MienOp *op, const MienOpCtx *ctx)
 {
+  gsize n_bytes = self->folded_bytes;
+
   if (op->flags & MIEN_OP_IMPURE)
     return FALSE;
   for (int i = 0; i < ctx->n_in; i++) {
@@ -99,9 +101,13 @@ can_fold (const MienOp *op, const MienOpCtx *ctx)
     if (ctx->in[i]->shape.rank < 0 || (ctx->in[i]->data == NULL && ctx->in[i]->n_elems > 0 && !(op->flags & MIEN_OP_SHAPE_ONLY)))
       return FALSE;
   }
-  for (int i = 0; i < ctx->n_out; i++)
-    if (ctx->out[i] != NULL && (ctx->out[i]->shape.rank < 0 || mien_tensor_n_bytes (ctx->out[i]) > MAX_FOLDED_BYTES))
+  for (int i = 0; i < ctx->n_out; i++) {
+    if (ctx->out[i] == NULL)
+      continue;
+    if (ctx->out[i]->shape.rank < 0 || mien_tensor_n_bytes (ctx->out[i]) > MAX_FOLDED_BYTES - n_bytes)
       return FALSE;
+    n_bytes += mien_tensor_n_bytes (ctx->out[i]);
+  }
   return TRUE;
 }
 
@@ -116,6 +122,7 @@ fold (MienPlan *self, const MienOp *op, MienOpCtx *ctx, GError **error)
     if (value->folded == NULL)
       return FALSE;
     value->desc.data = value->folded->data;
+    self->folded_bytes += mien_tensor_n_bytes (value->folded);
     value->kind = MIEN_STORE_TENSOR;
   }
   if (op->flags & MIEN_OP_VIEW) {
@@ -154,7 +161,7 @@ plan_node (MienPlan *self, const MienNode *node, gboolean may_fold, GError **err
                          node->domain, self->graph->opset);
   if (!mien_op_infer (op, &ctx, error))
     return FALSE;
-  if (may_fold && can_fold (op, &ctx))
+  if (may_fold && can_fold (self, op, &ctx))
     return fold (self, op, &ctx, error);
   for (int i = 0; i < ctx.n_in; i++)
     step.dynamic |= in[i] != NULL && in[i]->shape.rank < 0;
@@ -218,7 +225,8 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
       return NULL;
     }
   }
-  if (!mien_plan_lay_out (self, options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES, error))
+  self->max_bytes = options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES;
+  if (!mien_plan_lay_out (self, error))
     return NULL;
   return g_steal_pointer (&self);
 }
