@@ -9,9 +9,11 @@
 #include "common/mien-face-panel.h"
 #include "common/mien-split.h"
 #include "live/mien-video-view.h"
+#include "photo/mien-photo-reduce.h"
 #include "stream/mien-analyzer.h"
 
 #define SPINNER_DELAY_MS 200
+#define SHOWN_MIN_SIDE 1600 /* longer side of what is drawn, at least, when a photo is larger */
 
 struct _MienPhotoPane {
   AdwBin parent_instance;
@@ -32,6 +34,7 @@ struct _MienPhotoPane {
   char *bytes_name;
   MienModel *model;
   MienImage *image;   /* decoded, on show or about to be */
+  MienImage *shown;   /* the same, reduced for the screen */
   GCancellable *cancellable; /* of what is being read */
 
   guint index;
@@ -107,7 +110,7 @@ show_photo (MienPhotoPane *self, MienResult *result)
 
   end_wait (self);
   mien_video_view_set_frame (self->view, NULL); /* forgets which face of the photo before was chosen */
-  mien_video_view_set_frame (self->view, self->image);
+  mien_video_view_set_frame (self->view, self->shown);
   mien_face_panel_set_hint (self->panel, _("None was found in this photo. Faces are found best when they look at the camera."));
   mien_video_view_set_result (self->view, result);
   /* Translators: name of the photo, its width and height, how long finding faces and running the network took. */
@@ -147,17 +150,40 @@ analyse (MienPhotoPane *self)
 }
 
 static void
+reduce_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
+{
+  g_task_return_pointer (task, mien_photo_reduce (task_data, SHOWN_MIN_SIDE), (GDestroyNotify) mien_image_unref);
+}
+
+static void
+reduced_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  MienPhotoPane *self = MIEN_PHOTO_PANE (source);
+  g_autoptr (MienImage) shown = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (shown == NULL) /* cancelled: another photo is on its way */
+    return;
+  g_clear_pointer (&self->image, mien_image_unref);
+  g_clear_pointer (&self->shown, mien_image_unref);
+  self->image = mien_image_ref (g_task_get_task_data (G_TASK (result)));
+  self->shown = g_steal_pointer (&shown);
+  analyse (self);
+}
+
+static void
 take_image (MienPhotoPane *self, MienImage *image, GError *error)
 {
+  g_autoptr (GTask) task = NULL;
+
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   if (image == NULL) {
     show_failure (self, error);
     return;
   }
-  g_clear_pointer (&self->image, mien_image_unref);
-  self->image = mien_image_ref (image);
-  analyse (self);
+  task = g_task_new (self, self->cancellable, reduced_cb, NULL);
+  g_task_set_task_data (task, mien_image_ref (image), (GDestroyNotify) mien_image_unref);
+  g_task_run_in_thread (task, reduce_thread);
 }
 
 static void
@@ -294,6 +320,7 @@ mien_photo_pane_dispose (GObject *object)
   g_clear_object (&self->files);
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_clear_pointer (&self->image, mien_image_unref);
+  g_clear_pointer (&self->shown, mien_image_unref);
   g_clear_pointer (&self->model, mien_model_unref);
   gtk_widget_dispose_template (GTK_WIDGET (self), MIEN_TYPE_PHOTO_PANE);
   G_OBJECT_CLASS (mien_photo_pane_parent_class)->dispose (object);
