@@ -172,6 +172,10 @@ mien_demo_render (const MienDemo *self, gint64 time_us, guint8 *pixels, int stri
         continue;
       }
       const guint32 *p = figure + (v >> 16) * MIEN_FIGURE_WIDTH + (u >> 16);
+      if ((p[0] | p[1] | p[MIEN_FIGURE_WIDTH] | p[MIEN_FIGURE_WIDTH + 1]) == 0) {
+        out[x] = behind[x];
+        continue;
+      }
       const guint32 fu = (guint32) u >> 8 & 0xff, fv = (guint32) v >> 8 & 0xff;
       const guint32 pixel = mix (mix (p[0], p[1], fu), mix (p[MIEN_FIGURE_WIDTH], p[MIEN_FIGURE_WIDTH + 1], fu), fv);
       out[x] = lay_over (pixel, behind[x]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The demo camera: what its clock says, and what stands in its frames. */
 #include "data/mien-demo.h"
+#include "vision/mien-faces.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,39 @@ test_expressions (void)
     }
 }
 
+/* The detector of the live view finds exactly one face in every held frame, where the clock says. */
+static void
+test_detector (void)
+{
+  g_autoptr (MienDemo) demo = make_demo ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MienFaces) faces = mien_faces_new (NULL, &error);
+  g_autoptr (MienImage) image = mien_image_new (MIEN_DEMO_WIDTH, MIEN_DEMO_HEIGHT);
+  float worst = 1;
+
+  if (g_error_matches (error, MIEN_FACES_ERROR, MIEN_FACES_ERROR_NO_DETECTOR)) {
+    g_test_skip (error->message);
+    return;
+  }
+  g_assert_no_error (error);
+  mien_faces_set_min_size (faces, MIEN_DEMO_HEIGHT / 10);
+  for (int step = 0; step < 3 * 7; step++) { /* three rounds: each expression at three places */
+    const gint64 time_us = (step * STEP_MS + MIEN_DEMO_HOLD_MS / 2) * G_GINT64_CONSTANT (1000);
+    int x, y, width, height;
+
+    mien_demo_render (demo, time_us, image->pixels, image->stride_bytes);
+    mien_demo_box (time_us, &x, &y, &width, &height);
+    g_autoptr (GArray) boxes = mien_faces_detect (faces, image, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (boxes->len, ==, 1);
+    const MienBox expected = { x, y, width, height, 0 };
+    const float iou = mien_box_iou (&g_array_index (boxes, MienBox, 0), &expected);
+    worst = MIN (worst, iou);
+    g_assert_cmpfloat (iou, >, .7f);
+  }
+  g_test_message ("smallest intersection over union: %.2f", worst);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -155,5 +189,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/demo/frame", test_frame);
   g_test_add_func ("/demo/smooth", test_smooth);
   g_test_add_func ("/demo/expressions", test_expressions);
+  g_test_add_func ("/demo/detector", test_detector);
   return g_test_run ();
 }
