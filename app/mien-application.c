@@ -115,6 +115,8 @@ train_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 
   if (self->training == NULL) {
     g_set_weak_pointer (&self->training, GTK_WINDOW (mien_training_window_new (GTK_APPLICATION (self))));
+    g_settings_bind (self->settings, "training-recipe", self->training, "recipe", G_SETTINGS_BIND_DEFAULT);
+    g_settings_bind (self->settings, "training-data", self->training, "data-path", G_SETTINGS_BIND_DEFAULT);
     g_signal_connect_object (self->training, "model-trained", G_CALLBACK (model_trained_cb), self, 0);
   }
   gtk_window_present (self->training);

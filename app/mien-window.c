@@ -539,6 +539,10 @@ mien_window_constructed (GObject *object)
   g_signal_connect_object (self->photo, "face-changed", G_CALLBACK (photo_result_cb), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->layers, "face-requested", G_CALLBACK (face_requested_cb), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->settings, "changed", G_CALLBACK (setting_changed_cb), self, G_CONNECT_SWAPPED);
+  g_settings_bind (self->settings, "layers-colors", self->layers, "color-map", G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "layers-shared-range", self->layers, "shared-range", G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "layers-strongest-first", self->layers, "strongest-first", G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "layers-cell-size", self->layers, "cell-size", G_SETTINGS_BIND_DEFAULT);
   g_settings_bind (self->settings, "panel-shown", self->live, "panel-shown", G_SETTINGS_BIND_GET);
   g_settings_bind (self->settings, "panel-shown", self->photo, "panel-shown", G_SETTINGS_BIND_GET);
   if (gtk_window_get_application (GTK_WINDOW (self)) != NULL)

@@ -72,14 +72,14 @@ mien_ui_count (GtkWidget *root, GType type)
   return n;
 }
 
-/* The label or button on screen with this text, mnemonic underscores left out. */
+/* The label on screen whose text matches a pattern with * and ?; mnemonic underscores are no part of the text. */
 static inline GtkWidget *
-mien_ui_find_text (GtkWidget *root, const char *text)
+mien_ui_find_text (GtkWidget *root, const char *pattern)
 {
-  if (GTK_IS_LABEL (root) && gtk_widget_get_mapped (root) && g_strcmp0 (gtk_label_get_text (GTK_LABEL (root)), text) == 0)
+  if (GTK_IS_LABEL (root) && gtk_widget_get_mapped (root) && g_pattern_match_simple (pattern, gtk_label_get_text (GTK_LABEL (root))))
     return root;
   for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child)) {
-    GtkWidget *found = mien_ui_find_text (child, text);
+    GtkWidget *found = mien_ui_find_text (child, pattern);
 
     if (found != NULL)
       return found;

@@ -155,7 +155,7 @@ append_step (GtkListBox *list, const char *name, const MienLayerInfo *info, gint
   if (shape->rank == 4)
     /* Translators: a step of the network, and the width and height it leaves. */
     text = g_strdup_printf (_("%s to %d×%d"), name, (int) shape->dim[3], (int) shape->dim[2]);
-  else if (shape->rank == 2)
+  else if (shape->rank == 2 && !op_is (info->op, "Softmax"))
     /* Translators: a step of the network, and how many numbers it leaves. */
     text = g_strdup_printf (ngettext ("%s to %d number", "%s to %d numbers", (gulong) MAX (shape->dim[1], 0)), name, (int) shape->dim[1]);
   else
