@@ -136,6 +136,8 @@ find_layers (MienMaps *self, const MienGraph *graph)
     layer->name = *node->name != '\0' ? g_strdup (node->name) : g_strdup_printf ("conv %d", number);
     layer->kernel_h = (int) kernel->shape.dim[2];
     layer->kernel_w = (int) kernel->shape.dim[3];
+    layer->in_channels = (int) kernel->shape.dim[1];
+    layer->kernel = kernel->type == MIEN_F32 ? mien_tensor_f32 (kernel) : NULL;
     layer->title = g_strdup_printf ("%d×%d", layer->kernel_h, layer->kernel_w);
     layer->params = (gint64) kernel->n_elems;
     if (node->n_inputs > 2 && node->inputs[2] >= 0 && mien_graph_value (graph, node->inputs[2])->tensor != NULL)

@@ -15,6 +15,8 @@ typedef struct {
   char *name;     /* the ONNX node's name or "conv 1" */
   char *title;    /* "3×3 convolution, 32 maps" is built by the ui from these numbers */
   int kernel_h, kernel_w;
+  int in_channels;      /* that each map is made from: 1 when it sees the face alone */
+  const float *kernel;  /* (nullable) [channels][in_channels][kernel_h][kernel_w], lives as long as the model */
   int channels;   /* C */
   int height, width; /* of each map */
   gint64 params;

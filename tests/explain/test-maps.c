@@ -49,6 +49,8 @@ test_layers (void)
   g_assert_cmpint (layer->width, ==, 8);
   g_assert_cmpint (layer->kernel_h, ==, 3);
   g_assert_cmpint (layer->kernel_w, ==, 3);
+  g_assert_cmpint (layer->in_channels, ==, 1);
+  g_assert_cmpfloat (layer->kernel[9 + 3], ==, 1); /* second map, middle row, left */
   g_assert_cmpint (layer->params, ==, 2 * 9);
   g_assert_cmpint (layer->macs, ==, 2 * 9 * 64);
   layer = mien_maps_get_layer (maps, 1);
@@ -56,6 +58,7 @@ test_layers (void)
   g_assert_cmpint (layer->channels, ==, 3);
   g_assert_cmpint (layer->height, ==, 4);
   g_assert_cmpint (layer->kernel_w, ==, 1);
+  g_assert_cmpint (layer->in_channels, ==, 2);
   g_assert_cmpint (layer->params, ==, 3 * 2 + 3);
   g_assert_cmpint (layer->macs, ==, 3 * 2 * 16);
 }

@@ -39,6 +39,7 @@ struct _MienLayersPane {
   MienModel *model;         /* (nullable) */
   MienMaps *maps;           /* of model; NULL while the thread has it or before it is made */
   MienMapSource *source;
+  GArray *kernels;          /* MienMapLayer of every layer, only their kernels are looked at: they live as long as model */
   GtkSingleSelection *selection; /* of GtkStringObject: the number of a map */
   GCancellable *cancellable;
   float *waiting;           /* (nullable) the newest face, not yet fed */
@@ -236,6 +237,9 @@ show_layers (MienLayersPane *self, const MienMaps *maps, GPtrArray *layers)
   g_autofree char *title = mien_model_dup_title (self->model);
 
   self->ready = TRUE;
+  g_array_set_size (self->kernels, 0);
+  for (int i = 0; i < mien_maps_get_n_layers (maps); i++)
+    g_array_append_vals (self->kernels, mien_maps_get_layer (maps, i), 1);
   gtk_label_set_label (self->model_label, title);
   if (mien_maps_get_n_layers (maps) == 0) {
     adw_status_page_set_description (self->failed_page, _("This network has no convolution layers, so there are no maps to see."));
@@ -297,12 +301,45 @@ start_job (MienLayersPane *self)
 }
 
 static void
+show_map (MienLayersPane *self, int channel)
+{
+  const int layer = mien_map_source_get_layer (self->source);
+  const MienMapLayer *info = layer < (int) self->kernels->len ? &g_array_index (self->kernels, MienMapLayer, layer) : NULL;
+
+  mien_map_panel_set_channel (self->panel, channel);
+  /* A filter over many maps is no picture; one that sees the face alone is. */
+  if (channel >= 0 && info != NULL && info->kernel != NULL && info->in_channels == 1 && channel < info->channels && info->kernel_h * info->kernel_w > 1)
+    mien_map_panel_set_kernel (self->panel, info->kernel + (gsize) channel * info->kernel_h * info->kernel_w, info->kernel_h, info->kernel_w);
+  else
+    mien_map_panel_set_kernel (self->panel, NULL, 0, 0);
+  adw_flap_set_reveal_flap (self->flap, channel >= 0);
+}
+
+/* A single click shows a map large. Not single-click-activate: with that, a pointer on its way to the large map would
+ * choose every map it passes. */
+static void
+cell_clicked_cb (MienLayersPane *self, int n_press, double x, double y, GtkGesture *gesture)
+{
+  GtkWidget *cell = gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (gesture));
+  const int channel = mien_map_view_get_channel (MIEN_MAP_VIEW (gtk_widget_get_first_child (cell)));
+  const guint position = position_of (self, channel);
+
+  if (position == GTK_INVALID_LIST_POSITION)
+    return;
+  gtk_single_selection_set_selected (self->selection, position);
+  show_map (self, channel);
+}
+
+static void
 cell_setup_cb (MienLayersPane *self, GtkListItem *item)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
   GtkWidget *view = mien_map_view_new (self->source, FALSE);
   GtkWidget *label = gtk_label_new (NULL);
+  GtkGesture *click = gtk_gesture_click_new ();
 
+  g_signal_connect_object (click, "released", G_CALLBACK (cell_clicked_cb), self, G_CONNECT_SWAPPED);
+  gtk_widget_add_controller (box, GTK_EVENT_CONTROLLER (click));
   gtk_widget_set_halign (box, GTK_ALIGN_CENTER);
   gtk_widget_set_halign (view, GTK_ALIGN_CENTER);
   gtk_widget_add_css_class (label, "caption");
@@ -331,13 +368,6 @@ cell_unbind_cb (MienLayersPane *self, GtkListItem *item)
 }
 
 static void
-show_map (MienLayersPane *self, int channel)
-{
-  mien_map_panel_set_channel (self->panel, channel);
-  adw_flap_set_reveal_flap (self->flap, channel >= 0);
-}
-
-static void
 map_activated_cb (MienLayersPane *self, guint position)
 {
   gtk_single_selection_set_selected (self->selection, position);
@@ -351,7 +381,7 @@ selected_cb (MienLayersPane *self)
   const guint position = gtk_single_selection_get_selected (self->selection);
 
   if (position != GTK_INVALID_LIST_POSITION && adw_flap_get_reveal_flap (self->flap))
-    mien_map_panel_set_channel (self->panel, channel_at (self, position));
+    show_map (self, channel_at (self, position));
 }
 
 static void
@@ -393,6 +423,8 @@ row_selected_cb (MienLayersPane *self, GtkListBoxRow *row)
   show_map (self, -1);
   mien_map_source_set_layer (self->source, mien_layer_row_get_layer (MIEN_LAYER_ROW (row)));
   fill_grid (self);
+  if (mien_map_source_get_n_channels (self->source) > 0)
+    gtk_widget_activate_action (GTK_WIDGET (self->grid), "list.scroll-to-item", "u", 0);
   update_legend (self);
   update_summary (self);
 }
@@ -603,6 +635,7 @@ mien_layers_pane_finalize (GObject *object)
   g_clear_pointer (&self->maps, mien_maps_free);
   g_clear_pointer (&self->model, mien_model_unref);
   g_clear_object (&self->source);
+  g_array_unref (self->kernels);
   g_clear_object (&self->cancellable);
   g_free (self->waiting);
   G_OBJECT_CLASS (mien_layers_pane_parent_class)->finalize (object);
@@ -691,6 +724,7 @@ mien_layers_pane_init (MienLayersPane *self)
 
   self->cancellable = g_cancellable_new ();
   self->source = mien_map_source_new ();
+  self->kernels = g_array_new (FALSE, FALSE, sizeof (MienMapLayer));
   gtk_widget_init_template (GTK_WIDGET (self));
   mien_map_panel_set_source (self->panel, self->source);
 
@@ -735,6 +769,7 @@ mien_layers_pane_set_model (MienLayersPane *self, MienModel *model)
   g_clear_pointer (&self->waiting, g_free);
   self->model = model != NULL ? mien_model_ref (model) : NULL;
   self->ready = FALSE;
+  g_array_set_size (self->kernels, 0);
   mien_map_source_set_activations (self->source, NULL);
   fill_grid (self);
   update_legend (self);

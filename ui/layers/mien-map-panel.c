@@ -14,7 +14,8 @@ struct _MienMapPanel {
 
   /* template children */
   GtkLabel *title, *readout, *min, *max, *mean, *dead;
-  GtkWidget *previous, *next;
+  GtkWidget *previous, *next, *kernel_row;
+  GtkPicture *kernel;
   MienMapView *view;
 
   /* owned */
@@ -147,6 +148,8 @@ mien_map_panel_class_init (MienMapPanelClass *klass)
   gtk_widget_class_bind_template_child (widget_class, MienMapPanel, dead);
   gtk_widget_class_bind_template_child (widget_class, MienMapPanel, previous);
   gtk_widget_class_bind_template_child (widget_class, MienMapPanel, next);
+  gtk_widget_class_bind_template_child (widget_class, MienMapPanel, kernel_row);
+  gtk_widget_class_bind_template_child (widget_class, MienMapPanel, kernel);
   gtk_widget_class_bind_template_child (widget_class, MienMapPanel, view);
   gtk_widget_class_bind_template_callback (widget_class, previous_cb);
   gtk_widget_class_bind_template_callback (widget_class, next_cb);
@@ -192,6 +195,18 @@ mien_map_panel_set_channel (MienMapPanel *self, int channel)
   self->channel = channel;
   mien_map_view_set_channel (self->view, channel);
   update (self);
+}
+
+void
+mien_map_panel_set_kernel (MienMapPanel *self, const float *kernel, int height, int width)
+{
+  g_autoptr (GdkTexture) texture = NULL;
+
+  g_return_if_fail (MIEN_IS_MAP_PANEL (self));
+  if (kernel != NULL)
+    texture = mien_map_source_render_kernel (kernel, height, width, MAX (1, 54 / MAX (height, width)));
+  gtk_picture_set_paintable (self->kernel, GDK_PAINTABLE (texture));
+  gtk_widget_set_visible (self->kernel_row, kernel != NULL);
 }
 
 int

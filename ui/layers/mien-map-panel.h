@@ -15,6 +15,9 @@ G_DECLARE_FINAL_TYPE (MienMapPanel, mien_map_panel, MIEN, MAP_PANEL, AdwBin)
 
 void mien_map_panel_set_source (MienMapPanel *self, MienMapSource *source);
 void mien_map_panel_set_channel (MienMapPanel *self, int channel); /* -1: none */
+
+/* The weights [height][width] that make the shown map, painted beside its figures; NULL: not shown. */
+void mien_map_panel_set_kernel (MienMapPanel *self, const float *kernel, int height, int width);
 int mien_map_panel_get_channel (MienMapPanel *self);
 
 G_END_DECLS

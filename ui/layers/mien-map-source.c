@@ -190,24 +190,16 @@ make_texture (guint32 *pixels, int width, int height)
   return gdk_memory_texture_new (width, height, GDK_MEMORY_DEFAULT, bytes, stride);
 }
 
-GdkTexture *
-mien_map_source_render (MienMapSource *self, int channel, int scale)
+static GdkTexture *
+paint (const float *values, int height, int width, float lo, float hi, const guint32 colours[256], int scale)
 {
-  const float *values;
-  guint32 *pixels;
-  int height, width;
-  float lo, hi;
+  guint32 *pixels = g_new (guint32, (gsize) width * scale * height * scale);
 
-  g_return_val_if_fail (MIEN_IS_MAP_SOURCE (self) && scale > 0, NULL);
-  if (channel < 0 || !mien_map_source_get_range (self, channel, &lo, &hi))
-    return NULL;
-  values = mien_activations_get_map (self->activations, self->layer, channel, &height, &width);
-  pixels = g_new (guint32, (gsize) width * scale * height * scale);
   for (int y = 0; y < height; y++) {
     guint32 *row = pixels + (gsize) y * scale * width * scale;
 
     for (int x = 0; x < width; x++) {
-      const guint32 colour = self->colours[mien_map_source_shade (values[y * width + x], lo, hi)];
+      const guint32 colour = colours[mien_map_source_shade (values[y * width + x], lo, hi)];
 
       for (int i = 0; i < scale; i++)
         row[x * scale + i] = colour;
@@ -216,6 +208,35 @@ mien_map_source_render (MienMapSource *self, int channel, int scale)
       memcpy (row + (gsize) i * width * scale, row, (gsize) width * scale * sizeof *row);
   }
   return make_texture (pixels, width * scale, height * scale);
+}
+
+GdkTexture *
+mien_map_source_render (MienMapSource *self, int channel, int scale)
+{
+  const float *values;
+  int height, width;
+  float lo, hi;
+
+  g_return_val_if_fail (MIEN_IS_MAP_SOURCE (self) && scale > 0, NULL);
+  if (channel < 0 || !mien_map_source_get_range (self, channel, &lo, &hi))
+    return NULL;
+  values = mien_activations_get_map (self->activations, self->layer, channel, &height, &width);
+  return paint (values, height, width, lo, hi, self->colours, scale);
+}
+
+GdkTexture *
+mien_map_source_render_kernel (const float *kernel, int height, int width, int scale)
+{
+  guint32 colours[256];
+  float most = 0;
+
+  for (int i = 0; i < height * width; i++)
+    if (isfinite (kernel[i]))
+      most = MAX (most, fabsf (kernel[i]));
+  if (most == 0)
+    most = 1;
+  mien_color_map_fill (MIEN_COLOR_MAP_SIGNED, colours);
+  return paint (kernel, height, width, -most, most, colours, scale);
 }
 
 GdkTexture *

@@ -45,6 +45,9 @@ GdkTexture *mien_map_source_render (MienMapSource *self, int channel, int scale)
 /* The face that was fed. NULL without answers. (transfer full) */
 GdkTexture *mien_map_source_render_face (MienMapSource *self);
 
+/* The height x width weights of one filter, [height][width], painted with the signed colours. (transfer full) */
+GdkTexture *mien_map_source_render_kernel (const float *kernel, int height, int width, int scale);
+
 /* Channels of the layer from the strongest mean answer to the weakest, equal ones by number. (transfer full), ints */
 GArray *mien_map_source_rank (MienMapSource *self);
 
