@@ -31,12 +31,13 @@ struct Detector {
   const char *file;
   bool equalize;      /* whole picture; the second look is never equalised */
   int n_found;        /* hits that make a candidate */
+  int n_sure;         /* hits that need no second look */
   int n_found_again;  /* hits that the second look must have */
 };
 
 static const Detector detectors[] = {
-  { "haar", "haarcascades/haarcascade_frontalface_alt2.xml", false, 3, 6 },
-  { "lbp", "lbpcascades/lbpcascade_frontalface.xml", true, 4, 5 },
+  { "haar", "haarcascades/haarcascade_frontalface_alt2.xml", false, 3, 16, 6 },
+  { "lbp", "lbpcascades/lbpcascade_frontalface.xml", true, 4, 24, 5 },
 };
 static const char *const detector_names[] = { "haar", "lbp", NULL };
 
@@ -166,12 +167,13 @@ detect (MienFaces *self, const MienImage *image, std::vector<MienBox> &boxes)
   self->cascade.detectMultiScale (self->detector->equalize ? self->equalized : self->small, found, counts, 1.1,
                                   self->detector->n_found - 1, 0, cv::Size (min_size, min_size));
   for (size_t i = 0; i < found.size (); i++) {
-    const int n_found_again = look_again (self, found[i]);
+    const bool sure = counts[i] >= self->detector->n_sure;
+    const int n_hits = sure ? counts[i] : look_again (self, found[i]);
     /* The reduced picture's sides were rounded, so each axis has its own factor. */
     const float fx = (float) image->width / (float) self->small.cols, fy = (float) image->height / (float) self->small.rows;
 
-    if (n_found_again >= self->detector->n_found_again)
-      boxes.push_back ({ found[i].x * fx, found[i].y * fy, found[i].width * fx, found[i].height * fy, (float) n_found_again });
+    if (sure || n_hits >= self->detector->n_found_again)
+      boxes.push_back ({ found[i].x * fx, found[i].y * fy, found[i].width * fx, found[i].height * fy, (float) n_hits });
   }
 }
 
