@@ -41,21 +41,21 @@ typedef void (*BinaryFn) (void *y, const void *a, const void *b, gsize n, gssize
     R *to = y_; \
     const T *from_a = a_, *from_b = b_; \
     if (step_a == 1 && step_b == 1) { \
-      _Pragma ("GCC ivdep") \
+      MIEN_OPS_INDEPENDENT \
       for (gsize i = 0; i < n; i++) { \
         const T a = from_a[i], b = from_b[i]; \
         to[i] = (EXPR); \
       } \
     } else if (step_a == 1) { \
       const T b = *from_b; \
-      _Pragma ("GCC ivdep") \
+      MIEN_OPS_INDEPENDENT \
       for (gsize i = 0; i < n; i++) { \
         const T a = from_a[i]; \
         to[i] = (EXPR); \
       } \
     } else { \
       const T a = *from_a; \
-      _Pragma ("GCC ivdep") \
+      MIEN_OPS_INDEPENDENT \
       for (gsize i = 0; i < n; i++) { \
         const T b = from_b[i * step_b]; \
         to[i] = (EXPR); \

@@ -54,13 +54,13 @@ infer_float_to_bool (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
-/* One case of a switch over types; T is the C type, x the element. ivdep: y and x are the same memory or apart. */
+/* One case of a switch over types; T is the C type, x the element. */
 #define CASE(TYPE, CTYPE, TO, EXPR) \
   case TYPE: { \
     typedef CTYPE T; \
     const T *from = in->data; \
     TO *to = out->data; \
-    _Pragma ("GCC ivdep") \
+    MIEN_OPS_INDEPENDENT \
     for (gsize i = 0; i < n; i++) { \
       const T x = from[i]; \
       to[i] = (EXPR); \
@@ -234,7 +234,7 @@ infer_clip (MienOpCtx *ctx, GError **error)
     CTYPE *to = out->data; \
     if (lo != NULL && hi != NULL) { \
       const CTYPE l = *lo, h = *hi; \
-      _Pragma ("GCC ivdep") \
+      MIEN_OPS_INDEPENDENT \
       for (gsize i = 0; i < n; i++) { \
         const CTYPE x = from[i] < l ? l : from[i]; \
         to[i] = x > h ? h : x; \

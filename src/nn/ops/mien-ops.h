@@ -38,6 +38,13 @@ extern const MienOp mien_ops_select[];
 #define MIEN_OPS_FOR_UNSIGNED(X) X (MIEN_U8, guint8) X (MIEN_U16, guint16) X (MIEN_U32, guint32) X (MIEN_U64, guint64)
 #define MIEN_OPS_FOR_INTS(X) MIEN_OPS_FOR_SIGNED (X) MIEN_OPS_FOR_UNSIGNED (X)
 
+/* Before a loop: its arrays are the same memory or apart, so that an element depends on none that the loop wrote before. */
+#ifdef __clang__
+#define MIEN_OPS_INDEPENDENT
+#else
+#define MIEN_OPS_INDEPENDENT _Pragma ("GCC ivdep")
+#endif
+
 /* Nested loops over up to MIEN_LOOP_MAX_OPERANDS arrays at once, each with its own stride (in elements; 0 repeats,
  * negative runs backward) in every dimension. Dimensions that all arrays walk without a jump become one.
  *
