@@ -211,12 +211,43 @@ mien_figure_draw_body (void)
   return pixels;
 }
 
+/* Hair falls from a parting over the upper corners of the forehead: strands, so thin that their edge is soft. */
+static void
+draw_fringe (cairo_t *cr, double x, double y)
+{
+  static const struct {
+    double root_x, tip_x, tip_y;
+  } sides[] = { { 26, -112, 20 }, { 34, 112, 20 } };
+
+  cairo_set_line_cap (cr, CAIRO_LINE_CAP_ROUND);
+  for (int side = 0; side < 2; side++)
+    for (int i = 0; i < 60; i++) {
+      const double t = i / 59.0; /* 0 at the hairline, 1 well inside the hair */
+      const double light = 1 + 0.25 * sin (i * 2.4);
+      cairo_set_source_rgba (cr, 0.255 * light, 0.185 * light, 0.152 * light, 0.06 + 0.34 * sin (G_PI * pow (t, 0.7)));
+      cairo_set_line_width (cr, 3.5);
+      cairo_move_to (cr, x + sides[side].root_x, y - 104 - 30 * t);
+      cairo_curve_to (cr, x + sides[side].root_x + (sides[side].tip_x - sides[side].root_x) * 0.45, y - 98 - 38 * t,
+                      x + sides[side].tip_x * (0.86 + 0.14 * t), y - 74 - 34 * t, x + sides[side].tip_x * (0.90 + 0.12 * t),
+                      y + sides[side].tip_y);
+      cairo_stroke (cr);
+    }
+}
+
 guint32 *
 mien_figure_draw (const guint32 *body, const guint8 *face, int size, int stride_bytes)
 {
   guint32 *pixels = g_memdup2 (body, sizeof *body * MIEN_FIGURE_WIDTH * MIEN_FIGURE_HEIGHT);
 
   lay_face (pixels, face, size, stride_bytes);
+
+  cairo_surface_t *surface = cairo_image_surface_create_for_data ((guchar *) pixels, CAIRO_FORMAT_ARGB32, MIEN_FIGURE_WIDTH,
+                                                                  MIEN_FIGURE_HEIGHT, 4 * MIEN_FIGURE_WIDTH);
+  cairo_t *cr = cairo_create (surface);
+  draw_fringe (cr, MIEN_FIGURE_FACE_X, MIEN_FIGURE_FACE_Y);
+  cairo_destroy (cr);
+  cairo_surface_flush (surface);
+  cairo_surface_destroy (surface);
   return pixels;
 }
 

@@ -175,6 +175,13 @@ test_csv_errors (void)
     assert_refused (path, ALL, MIEN_DATASET_ERROR_FORMAT, rows[i].part);
   }
 
+  /* nothing grows with the length of a line */
+  g_autofree char *spaces = g_strnfill (70000, ' ');
+  g_autofree char *padded = g_strconcat ("3,", p1, spaces, ",Training", NULL);
+  g_autofree char *long_text = make_csv (padded);
+  g_autofree char *long_path = write_file (dir, "long.csv", long_text, -1);
+  assert_refused (long_path, ALL, MIEN_DATASET_ERROR_FORMAT, "line 3: the line is longer");
+
   /* a row of another split is not parsed: nobody reads the private rows by mistake */
   g_autofree char *private = make_csv ("9,nobody reads this,PrivateTest");
   g_autofree char *path = write_file (dir, "private.csv", private, -1);
