@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MAX_TAPS 4
+#define MAX_INTERPOLATED 4 /* dimensions: the work grows with the number of taps to this power */
 #define MAX_LENGTH (1 << 24) /* of all dimensions of the output together: the tables stay within 512 MB */
 
 typedef enum { MODE_NEAREST = 1, MODE_LINEAR = 2, MODE_CUBIC = MAX_TAPS } Mode; /* the number of taps */
@@ -235,6 +236,16 @@ count_elems (const MienShape *out)
   return n;
 }
 
+static int
+count_interpolated (const Resize *resize)
+{
+  int n = 0;
+
+  for (int d = 0; d < resize->out.rank && resize->mode != MODE_NEAREST; d++)
+    n += resize->scale[d] != 1 || resize->transformation == TF_CROP_AND_RESIZE;
+  return n;
+}
+
 static gboolean
 infer_resize (MienOpCtx *ctx, GError **error)
 {
@@ -255,6 +266,8 @@ infer_resize (MienOpCtx *ctx, GError **error)
       return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "dimension %d has no elements to resize", d);
     else if (ctx->in[0]->shape.dim[d] > G_MAXINT32)
       return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "dimension %d is too large", d);
+  if (count_interpolated (&resize) > MAX_INTERPOLATED)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "more than %d dimensions", MAX_INTERPOLATED);
   if (count_elems (&resize.out) > MAX_LENGTH)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the output would be too large");
   mien_op_out (ctx, 0, ctx->in[0]->type, &resize.out);
