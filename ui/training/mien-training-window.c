@@ -103,6 +103,7 @@ recipe_cb (MienTrainingWindow *self)
 
     adw_action_row_set_subtitle (ADW_ACTION_ROW (self->recipe_row), summary);
     gtk_adjustment_set_value (self->epochs, recipe->epochs);
+    gtk_adjustment_set_value (self->seed, (double) recipe->seed);
   }
   suggest_out_path (self);
   update_start_cb (self);
