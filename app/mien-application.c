@@ -12,8 +12,7 @@
 #include "mien-settings.h"
 #include "mien-unattended.h"
 #include "mien-window.h"
-#if __has_include("training/mien-training-window.h")
-#define MIEN_HAVE_TRAINING 1
+#if MIEN_HAS_TRAINER
 #include "training/mien-training-window.h"
 #endif
 
@@ -98,7 +97,7 @@ preferences_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
     gtk_window_present (GTK_WINDOW (mien_preferences_new (window, self->settings)));
 }
 
-#ifdef MIEN_HAVE_TRAINING
+#if MIEN_HAS_TRAINER
 static void
 model_trained_cb (MienTrainingWindow *training, const char *path, MienApplication *self)
 {
@@ -146,7 +145,7 @@ quit_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 static const GActionEntry actions[] = {
   { .name = "about", .activate = about_cb },       { .name = "preferences", .activate = preferences_cb },
   { .name = "help", .activate = help_cb },
-#ifdef MIEN_HAVE_TRAINING
+#if MIEN_HAS_TRAINER
   { .name = "train", .activate = train_cb },
 #endif
   { .name = "quit", .activate = quit_cb },

@@ -4,6 +4,7 @@
 
 #include "training/mien-training-window-private.h"
 
+#include <math.h>
 #include <glib/gi18n.h>
 
 #include "training/mien-training-data.h"
@@ -202,7 +203,7 @@ finished_cb (MienTrainingWindow *self, MienModel *model, const char *message)
   if (model != NULL) {
     self->model = mien_model_ref (model);
     show_result (self);
-  } else if (message != NULL) {
+  } else if (message != NULL && (self->state != MIEN_TRAINING_STOPPING || isfinite (mien_training_run_get_best (self->run, NULL)))) {
     g_warning ("Training: %s", message);
     gtk_label_set_label (self->error_label, message);
     mien_training_run_set_status (self->run, _("The training could not go on."), -1);
