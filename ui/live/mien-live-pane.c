@@ -111,6 +111,17 @@ stop_spinner (MienLivePane *self)
   gtk_widget_set_visible (GTK_WIDGET (self->spinner), FALSE);
 }
 
+/* So that Space freezes and the arrows choose faces, not what stands first in the header bar; unless somebody is walking
+ * through the window with the keyboard. */
+static void
+focus_view (MienLivePane *self)
+{
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+
+  if (GTK_IS_WINDOW (root) && !gtk_window_get_focus_visible (GTK_WINDOW (root)) && gtk_widget_get_mapped (GTK_WIDGET (self)))
+    gtk_widget_grab_focus (GTK_WIDGET (self->view));
+}
+
 static void
 show_status (MienLivePane *self, MienCaptureState state)
 {
@@ -160,7 +171,10 @@ state_changed_cb (MienLivePane *self)
   case MIEN_CAPTURE_LIVE:
   case MIEN_CAPTURE_PAUSED:
   case MIEN_CAPTURE_ENDED:
-    gtk_stack_set_visible_child_name (self->stack, "live");
+    if (g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "live") != 0) {
+      gtk_stack_set_visible_child_name (self->stack, "live");
+      focus_view (self);
+    }
     break;
   default:
     mien_video_view_set_frame (self->view, NULL);
