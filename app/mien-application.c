@@ -26,6 +26,9 @@ struct _MienApplication {
 
 G_DEFINE_FINAL_TYPE (MienApplication, mien_application, ADW_TYPE_APPLICATION)
 
+/* Defined by the generated mien-ui-resources.c. */
+extern GResource *mien_ui_get_resource (void);
+
 static const GOptionEntry options[] = {
   { "version", 'v', 0, G_OPTION_ARG_NONE, NULL, N_ ("Print the version and exit"), NULL },
   { "source", 's', 0, G_OPTION_ARG_STRING, NULL, N_ ("Live picture: demo, camera:NAME or file:PATH"), N_ ("SOURCE") },
@@ -181,6 +184,7 @@ mien_application_startup (GApplication *application)
   MienApplication *self = MIEN_APPLICATION (application);
 
   G_APPLICATION_CLASS (mien_application_parent_class)->startup (application);
+  mien_ui_get_resource (); /* links the panes' templates */
   gtk_window_set_default_icon_name (MIEN_APP_ID);
   self->settings = mien_settings_new ();
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);

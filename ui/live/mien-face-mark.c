@@ -6,6 +6,7 @@
 #include "live/mien-face-mark.h"
 
 #include <glib/gi18n.h>
+#include <math.h>
 
 #include "charts/mien-label.h"
 
@@ -22,6 +23,7 @@ struct _MienFaceMark {
   int percent;
   gboolean chosen;
   PangoLayout *layout;
+  GskRenderNode *plate; /* (nullable): to be drawn anew */
   graphene_rect_t rect, limits;
   gint64 told_us;
 };
@@ -68,63 +70,77 @@ write_text (MienFaceMark *self)
 }
 
 static void
+redraw (MienFaceMark *self)
+{
+  g_clear_pointer (&self->plate, gsk_render_node_unref);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
 mien_face_mark_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 {
   MienFaceMark *self = MIEN_FACE_MARK (widget);
-  const double width = gtk_widget_get_width (widget), height = gtk_widget_get_height (widget);
-  const double line = self->chosen ? 4 : 2.5;
-  graphene_rect_t bounds, frame, plate;
-  int text_width, text_height;
-  double mark, plate_x, plate_y, plate_width, plate_height;
-  gboolean brief;
+  const double width = gtk_widget_get_width (widget), height = gtk_widget_get_height (widget), line = self->chosen ? 4 : 2.5;
   GdkRGBA color;
   cairo_t *cr;
 
   if (self->label == NULL || width < 1 || height < 1)
     return;
-  if (self->layout == NULL)
-    write_text (self);
-  pango_layout_get_pixel_size (self->layout, &text_width, &text_height);
-  mark = text_height * 1.05;
-  plate_height = MAX (text_height, mark) + 2 * PLATE_PAD - 2;
-  plate_width = mark + text_width + 3 * PLATE_PAD;
-  /* Little faces in a crowd: only the mark, so that plates do not cover each other; the chosen one says all. */
-  brief = !self->chosen && width < plate_width * .6;
-  if (brief)
-    plate_width = mark + 2 * PLATE_PAD;
-
-  /* Above the frame; inside its top where there is no room; never over the picture's edge. */
-  plate_x = 0;
-  plate_y = -plate_height - PLATE_GAP;
-  if (self->rect.origin.y + plate_y < self->limits.origin.y)
-    plate_y = MAX (PLATE_GAP, self->limits.origin.y - self->rect.origin.y + PLATE_GAP);
-  plate_x = MIN (plate_x, self->limits.origin.x + self->limits.size.width - self->rect.origin.x - plate_width);
-  plate_x = MAX (plate_x, self->limits.origin.x - self->rect.origin.x);
-
   mien_label_get_color (self->label, TRUE, &color);
-  graphene_rect_init (&frame, -line, -line, width + 2 * line, height + 2 * line);
-  graphene_rect_init (&plate, plate_x - 1, plate_y - 1, plate_width + 2, plate_height + 2);
-  graphene_rect_union (&frame, &plate, &bounds);
-  cr = gtk_snapshot_append_cairo (snapshot, &bounds);
-
+  cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT (-line, -line, width + 2 * line, height + 2 * line));
+  rounded_rectangle (cr, 0, 0, width, height, 10);
   cairo_set_source_rgba (cr, 0, 0, 0, .55);
   cairo_set_line_width (cr, line + 2);
-  rounded_rectangle (cr, 0, 0, width, height, 10);
   cairo_stroke_preserve (cr);
   gdk_cairo_set_source_rgba (cr, &color);
   cairo_set_line_width (cr, line);
   cairo_stroke (cr);
+  cairo_destroy (cr);
+}
 
+static void
+draw_plate (MienFaceMark *self)
+{
+  const graphene_rect_t *limits = &self->limits;
+  double mark, x, y, width, height;
+  int text_width, text_height;
+  graphene_rect_t bounds;
+  gboolean brief;
+  GdkRGBA color;
+  cairo_t *cr;
+
+  if (self->layout == NULL)
+    write_text (self);
+  pango_layout_get_pixel_size (self->layout, &text_width, &text_height);
+  mark = text_height * 1.05;
+  height = MAX (text_height, mark) + 2 * PLATE_PAD - 2;
+  width = mark + text_width + 3 * PLATE_PAD;
+  /* Little faces in a crowd: only the mark, so that plates do not cover each other; the chosen one says all. */
+  brief = !self->chosen && self->rect.size.width < width * .6;
+  if (brief)
+    width = mark + 2 * PLATE_PAD;
+
+  /* Above the frame; inside its top where there is no room; never over the picture's edge. */
+  y = self->rect.origin.y - height - PLATE_GAP;
+  if (y < limits->origin.y)
+    y = MAX (self->rect.origin.y, limits->origin.y) + PLATE_GAP;
+  x = MIN (self->rect.origin.x, limits->origin.x + limits->size.width - width);
+  x = MAX (x, limits->origin.x);
+
+  mien_label_get_color (self->label, TRUE, &color);
+  graphene_rect_init (&bounds, floor (x) - 1, floor (y) - 1, ceil (width) + 3, ceil (height) + 3);
+  self->plate = gsk_cairo_node_new (&bounds);
+  cr = gsk_cairo_node_get_draw_context (self->plate);
   cairo_set_source_rgba (cr, .06, .06, .07, .82);
-  rounded_rectangle (cr, plate_x, plate_y, plate_width, plate_height, plate_height / 2);
+  rounded_rectangle (cr, x, y, width, height, height / 2);
   cairo_fill (cr);
   cairo_save (cr);
-  cairo_translate (cr, plate_x + PLATE_PAD, plate_y + (plate_height - mark) / 2);
+  cairo_translate (cr, x + PLATE_PAD, y + (height - mark) / 2);
   gdk_cairo_set_source_rgba (cr, &color);
   mien_label_draw_mark (self->label, cr, mark);
   cairo_restore (cr);
   if (!brief) {
-    cairo_move_to (cr, plate_x + 2 * PLATE_PAD + mark, plate_y + (plate_height - text_height) / 2);
+    cairo_move_to (cr, x + 2 * PLATE_PAD + mark, y + (height - text_height) / 2);
     cairo_set_source_rgb (cr, 1, 1, 1);
     pango_cairo_show_layout (cr, self->layout);
   }
@@ -136,7 +152,7 @@ mien_face_mark_css_changed (GtkWidget *widget, GtkCssStyleChange *change)
 {
   GTK_WIDGET_CLASS (mien_face_mark_parent_class)->css_changed (widget, change);
   g_clear_object (&MIEN_FACE_MARK (widget)->layout); /* another font */
-  gtk_widget_queue_draw (widget);
+  redraw (MIEN_FACE_MARK (widget));
 }
 
 static void
@@ -144,7 +160,7 @@ mien_face_mark_system_setting_changed (GtkWidget *widget, GtkSystemSetting setti
 {
   GTK_WIDGET_CLASS (mien_face_mark_parent_class)->system_setting_changed (widget, setting);
   g_clear_object (&MIEN_FACE_MARK (widget)->layout);
-  gtk_widget_queue_draw (widget);
+  redraw (MIEN_FACE_MARK (widget));
 }
 
 static void
@@ -153,6 +169,7 @@ mien_face_mark_finalize (GObject *object)
   MienFaceMark *self = MIEN_FACE_MARK (object);
 
   g_clear_object (&self->layout);
+  g_clear_pointer (&self->plate, gsk_render_node_unref);
   g_free (self->label);
   G_OBJECT_CLASS (mien_face_mark_parent_class)->finalize (object);
 }
@@ -204,7 +221,7 @@ mien_face_mark_update (MienFaceMark *self, int number, const char *label, double
     write_text (self);
   if (renamed || (changed && g_get_monotonic_time () - self->told_us > ANNOUNCE_US))
     tell_name (self);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  redraw (self);
 }
 
 void
@@ -216,8 +233,22 @@ mien_face_mark_place (MienFaceMark *self, const graphene_rect_t *rect, const gra
   if (!graphene_rect_equal (rect, &self->rect) || !graphene_rect_equal (limits, &self->limits)) {
     self->rect = *rect;
     self->limits = *limits;
-    gtk_widget_queue_draw (GTK_WIDGET (self));
+    redraw (self);
   }
   gtk_widget_measure (GTK_WIDGET (self), GTK_ORIENTATION_HORIZONTAL, -1, &ignored, NULL, NULL, NULL);
   gtk_widget_allocate (GTK_WIDGET (self), MAX (1, (int) rect->size.width), MAX (1, (int) rect->size.height), baseline, place);
+}
+
+GskRenderNode *
+mien_face_mark_get_plate (MienFaceMark *self)
+{
+  if (self->plate == NULL && self->label != NULL && self->limits.size.width > 0)
+    draw_plate (self);
+  return self->plate;
+}
+
+gboolean
+mien_face_mark_is_chosen (MienFaceMark *self)
+{
+  return self->chosen;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One face in a picture: a frame round it and a plate with the expression's mark, name and confidence.
+/* One face in a picture: a frame round it, which the widget draws, and a plate with the expression's mark, name and confidence.
  *
  * A child of MienVideoView for each face, so that assistive technology finds every face with its name. */
 #pragma once
@@ -20,5 +20,9 @@ void mien_face_mark_update (MienFaceMark *self, int number, const char *label, d
 
 /* rect: the face's box, limits: what the plate must stay in, both in the parent's coordinates. */
 void mien_face_mark_place (MienFaceMark *self, const graphene_rect_t *rect, const graphene_rect_t *limits);
+
+/* The plate as a node in the parent's coordinates: the parent draws all plates over all frames. (nullable) (transfer none) */
+GskRenderNode *mien_face_mark_get_plate (MienFaceMark *self);
+gboolean mien_face_mark_is_chosen (MienFaceMark *self);
 
 G_END_DECLS

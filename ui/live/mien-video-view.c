@@ -197,6 +197,16 @@ mien_video_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 
   for (guint i = 0; i < self->marks->len; i++)
     gtk_widget_snapshot_child (widget, g_ptr_array_index (self->marks, i), snapshot);
+  /* Where faces are close, no frame crosses a name, and the chosen face's is on top. */
+  for (int chosen = FALSE; chosen <= TRUE; chosen++) {
+    for (guint i = 0; i < self->marks->len; i++) {
+      MienFaceMark *mark = g_ptr_array_index (self->marks, i);
+      GskRenderNode *plate = mien_face_mark_is_chosen (mark) == chosen ? mien_face_mark_get_plate (mark) : NULL;
+
+      if (plate != NULL)
+        gtk_snapshot_append_node (snapshot, plate);
+    }
+  }
 }
 
 static void
