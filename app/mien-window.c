@@ -6,6 +6,8 @@
 
 #include <glib/gi18n.h>
 
+#include "common/mien-name-buttons.h"
+
 #define CAMERAS_WAIT_MS 400 /* how long the automatic source waits to hear of a camera before it takes the demo camera */
 
 enum { PROP_0, PROP_SOURCE, PROP_SETTINGS, N_PROPS };
@@ -646,6 +648,7 @@ static void
 mien_window_init (MienWindow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  mien_name_buttons (GTK_WIDGET (self));
 }
 
 MienWindow *

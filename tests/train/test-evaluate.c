@@ -6,7 +6,7 @@
 
 #include "train/mien-evaluate.h"
 
-#define SIZE 4
+#define SIZE 8
 #define N_PIXELS (SIZE * SIZE)
 
 static const char FER_ORDER[] = "angry,disgust,fear,happy,sad,surprise,neutral";
@@ -21,7 +21,7 @@ make_model (const char *labels)
   const MienShape weight_shape = { 2, { N_PIXELS, n_labels } };
   MienTensor *weight = mien_tensor_new (MIEN_F32, &weight_shape);
   const char *const metadata[][2] = {
-    { "mien.labels", labels }, { "mien.input.size", "4" }, { "mien.input.channels", "1" }, { "mien.input.scale", "0.01" },
+    { "mien.labels", labels }, { "mien.input.size", "8" }, { "mien.input.channels", "1" }, { "mien.input.scale", "0.01" },
     { "mien.input.mean", "0" }, { "mien.input.std", "1" }, { "mien.temperature", "1" },
   };
   g_autoptr (GError) error = NULL;

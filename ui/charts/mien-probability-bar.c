@@ -39,8 +39,9 @@ tell_value (MienProbabilityBar *self)
   g_autofree char *text = self->value < 0 ? g_strdup (_("No value")) : mien_label_format_percent (self->value);
 
   self->told_us = g_get_monotonic_time ();
+  /* GTK 4.8 tells screen readers the values of its own widgets only; the description carries it to them. */
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_VALUE_NOW, MAX (0, self->value) * 100,
-                                  GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, text, -1);
+                                  GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, text, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, text, -1);
 }
 
 static gboolean

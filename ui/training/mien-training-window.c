@@ -7,6 +7,7 @@
 #include <math.h>
 #include <glib/gi18n.h>
 
+#include "common/mien-name-buttons.h"
 #include "training/mien-training-data.h"
 #include "training/mien-training-run.h"
 
@@ -517,6 +518,7 @@ mien_training_window_init (MienTrainingWindow *self)
   GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  mien_name_buttons (GTK_WIDGET (self));
   adw_combo_row_set_model (self->recipe_row, G_LIST_MODEL (recipes));
   recipe_cb (self);
   g_signal_connect_swapped (drop, "drop", G_CALLBACK (drop_cb), self);
