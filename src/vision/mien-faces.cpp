@@ -7,6 +7,7 @@
 #include "mien-config.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -94,14 +95,13 @@ mien_faces_new (const char *name, GError **error)
     return NULL;
   }
   try {
-    MienFaces *self = new MienFaces;
+    auto self = std::make_unique<MienFaces> ();
 
     cv::setNumThreads (1); /* its threads would fight ours for the same cores; a frame takes milliseconds anyway */
     self->detector = detector;
     self->min_size = DEFAULT_MIN_SIZE;
     if (self->cascade.load (path))
-      return self;
-    delete self;
+      return self.release ();
   } catch (const std::exception &) {
   }
   g_set_error (error, MIEN_FACES_ERROR, MIEN_FACES_ERROR_NO_DETECTOR,

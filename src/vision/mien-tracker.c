@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Linking and smoothing faces over time. Contract in mien-tracker.h. */
 #include <math.h>
-#include <string.h>
 
 #include "vision/mien-tracker.h"
 
@@ -126,7 +125,8 @@ mien_tracker_update (MienTracker *self, gint64 time_us, const MienBox *boxes, in
   }
   g_array_sort (pairs, compare_pairs);
 
-  memset (track, 0, sizeof *track * (gsize) n);
+  for (int b = 0; b < n; b++)
+    track[b] = 0;
   for (guint i = 0; i < pairs->len; i++) {
     const Pair *pair = &g_array_index (pairs, Pair, i);
     Track *old = &g_array_index (self->tracks, Track, pair->track);

@@ -146,13 +146,17 @@ test_result (Fixture *fixture, gconstpointer data)
 static void
 test_newest_wins (Fixture *fixture, gconstpointer data)
 {
+  MienImage *frames[20];
+
+  for (int i = 0; i < 20; i++)
+    frames[i] = make_frame (0);
   g_atomic_int_set (&fake_predictor_delay_us, 300 * 1000);
   g_atomic_int_set (&fake_predictor_runs, 0);
-  mien_analyzer_push (fixture->analyzer, make_frame (0), 1);
+  mien_analyzer_push (fixture->analyzer, frames[0], 1);
   while (g_atomic_int_get (&fake_predictor_runs) == 0)
     g_usleep (1000);
-  for (int i = 2; i <= 20; i++)
-    mien_analyzer_push (fixture->analyzer, make_frame (0), i);
+  for (int i = 1; i < 20; i++)
+    mien_analyzer_push (fixture->analyzer, frames[i], i + 1);
   g_assert_cmpint (g_atomic_int_get (&frames_alive), ==, 2); /* the one in work, the one that waits */
   wait_for (fixture->results, 2);
   spin (500);
