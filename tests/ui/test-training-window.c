@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The training window: reading data, what a run shows, its ends, and closing. The trainer itself is not started; the
- * test says what it would say. */
+/* The training window: reading data, what a run shows, its ends, and closing. Mostly the
+ * test says what the trainer would say; one test trains in earnest, on a few faces for one epoch. */
 #include <math.h>
 
 #include "charts/mien-line-chart.h"
@@ -261,14 +261,54 @@ test_window (void)
   mien_ui_wait (window == NULL);
 }
 
+/* From the data to a file that is a model, by the buttons a person presses. */
+static void
+test_train (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = write_faces (dir, 4);
+  g_autofree char *trained = NULL;
+  g_autoptr (MienModel) model = NULL;
+  g_autoptr (GError) error = NULL;
+  MienTrainingWindow *window = mien_training_window_new (NULL);
+  GtkWidget *widget = GTK_WIDGET (window);
+  GtkWidget *start;
+
+  g_object_add_weak_pointer (G_OBJECT (window), (gpointer *) &window);
+  g_signal_connect (window, "model-trained", G_CALLBACK (trained_cb), &trained);
+  gtk_window_present (GTK_WINDOW (window));
+  g_object_set (window, "data-path", path, NULL);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (mien_ui_find (widget, GTK_TYPE_SPIN_BUTTON)), 1); /* epochs */
+  mien_ui_wait ((start = mien_ui_find_text (widget, "Start")) != NULL && gtk_widget_is_sensitive (start));
+  mien_ui_press (widget, "Start");
+  g_assert_cmpint (mien_training_window_get_state (window), ==, MIEN_TRAINING_RUNNING);
+  g_assert_true (mien_trainer_is_running (mien_training_window_get_trainer (window)));
+  mien_ui_wait (mien_training_window_get_state (window) == MIEN_TRAINING_DONE);
+  mien_ui_wait (mien_ui_find_text (widget, "Use This Model") != NULL);
+  mien_ui_press (widget, "Use This Model");
+  mien_ui_wait (window == NULL);
+  g_assert_nonnull (trained);
+  model = mien_model_load (trained, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (mien_model_get_n_labels (model), ==, 7);
+  mien_test_remove_dir (dir);
+}
+
 int
 main (int argc, char **argv)
 {
+  g_autofree char *home = mien_test_make_dir ();
+  int result;
+
+  g_setenv ("XDG_DATA_HOME", home, TRUE); /* where models go unless told otherwise */
   mien_ui_init (&argc, &argv);
   g_test_add_func ("/training/time-left", test_time_left);
   g_test_add_func ("/training/shorten", test_shorten);
   g_test_add_func ("/training/run", test_run);
   g_test_add_func ("/training/data", test_data);
   g_test_add_func ("/training/window", test_window);
-  return g_test_run ();
+  g_test_add_func ("/training/train", test_train);
+  result = g_test_run ();
+  mien_test_remove_dir (home);
+  return result;
 }

@@ -25,6 +25,7 @@ struct _MienTrainingData {
   GtkFileChooserNative *chooser;
 
   gboolean ready;
+  int n_faces; /* to train on */
 };
 
 G_DEFINE_FINAL_TYPE (MienTrainingData, mien_training_data, ADW_TYPE_PREFERENCES_GROUP)
@@ -127,6 +128,7 @@ show_data (MienTrainingData *self, const MienDataset *data)
     show_problem (self, _("There are no faces to validate with; choose data with a public test part or a “test” folder."));
   else if (n_classes < MIEN_DATASET_N_LABELS)
     show_problem (self, _("Some expressions have no faces; the network cannot learn those."));
+  self->n_faces = n_training;
   set_ready (self, n_training > 0 && n_validation > 0);
 }
 
@@ -373,6 +375,13 @@ mien_training_data_is_ready (MienTrainingData *self)
 {
   g_return_val_if_fail (MIEN_IS_TRAINING_DATA (self), FALSE);
   return self->ready;
+}
+
+int
+mien_training_data_get_n_faces (MienTrainingData *self)
+{
+  g_return_val_if_fail (MIEN_IS_TRAINING_DATA (self), 0);
+  return self->ready ? self->n_faces : 0;
 }
 
 gboolean

@@ -245,6 +245,8 @@ start_cb (MienTrainingWindow *self)
   }
   recipe = *chosen;
   recipe.epochs = (int) gtk_adjustment_get_value (self->epochs);
+  while (recipe.batch > 8 && recipe.batch > mien_training_data_get_n_faces (self->data))
+    recipe.batch /= 2; /* the form has no batch size: a small collection must work as it is */
   recipe.seed = (guint64) gtk_adjustment_get_value (self->seed);
   mien_training_window_enter_run (self, out_path);
   mien_trainer_start (self->trainer, &recipe, mien_training_data_get_path (self->data), out_path);
