@@ -123,17 +123,6 @@ show_details_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 }
 
 static gboolean
-space_cb (GtkWidget *widget, GVariant *arguments, gpointer user_data)
-{
-  MienWindow *self = MIEN_WINDOW (widget);
-
-  if (!is_live_on_show (self))
-    return GDK_EVENT_PROPAGATE;
-  g_action_group_activate_action (G_ACTION_GROUP (self), "freeze", NULL);
-  return GDK_EVENT_STOP;
-}
-
-static gboolean
 escape_cb (GtkWidget *widget, GVariant *arguments, gpointer user_data)
 {
   if (!gtk_window_is_fullscreen (GTK_WINDOW (widget)))
@@ -166,13 +155,12 @@ static const GActionEntry entries[] = {
   { .name = "show-details", .activate = show_details_cb },
 };
 
-/* Keys without Ctrl, and those that text fields want first, go the way from the focused widget up to the window. */
+/* Keys that others want first go the way from the focused widget up to the window. */
 void
 mien_window_install_actions (MienWindowClass *klass)
 {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  gtk_widget_class_add_binding (widget_class, GDK_KEY_space, 0, space_cb, NULL);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Escape, 0, escape_cb, NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_c, GDK_CONTROL_MASK, "win.copy", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_v, GDK_CONTROL_MASK, "win.paste", NULL);

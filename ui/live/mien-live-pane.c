@@ -73,7 +73,7 @@ show_facts (MienLivePane *self, const MienResult *result)
   g_object_get (self->capture, "frame-rate", &rate, NULL);
   if (rate >= 1) {
     if (text->len > 0)
-      g_string_append (text, " · ");
+      g_string_append_c (text, '\n');
     g_string_append_printf (text, ngettext ("%d frame per second", "%d frames per second", (int) (rate + .5)), (int) (rate + .5));
   }
   if (result != NULL) {
@@ -269,6 +269,7 @@ mien_live_pane_class_init (MienLivePaneClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, props);
   signals[FACE_CHANGED] = g_signal_new ("face-changed", MIEN_TYPE_LIVE_PANE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_space, 0, "win.freeze", NULL);
   g_type_ensure (MIEN_TYPE_FACE_PANEL);
   g_type_ensure (MIEN_TYPE_SPLIT);
   g_type_ensure (MIEN_TYPE_VIDEO_VIEW);

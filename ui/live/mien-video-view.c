@@ -165,6 +165,20 @@ first_painted_cb (GdkFrameClock *clock, gpointer user_data)
   g_signal_handlers_disconnect_by_func (clock, first_painted_cb, user_data);
 }
 
+/* Round the picture, not round the room that it leaves in the widget. */
+static void
+append_focus_ring (GtkWidget *widget, GtkSnapshot *snapshot, const GskRoundedRect *picture)
+{
+  const float widths[] = { 2, 2, 2, 2 };
+  GskRoundedRect ring = *picture;
+  GdkRGBA color;
+
+  if (!gtk_style_context_lookup_color (gtk_widget_get_style_context (widget), "accent_color", &color))
+    gtk_style_context_get_color (gtk_widget_get_style_context (widget), &color);
+  gsk_rounded_rect_shrink (&ring, -4, -4, -4, -4);
+  gtk_snapshot_append_border (snapshot, &ring, widths, (const GdkRGBA[]) { color, color, color, color });
+}
+
 static void
 mien_video_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 {
@@ -194,6 +208,8 @@ mien_video_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     gtk_snapshot_append_texture (snapshot, self->texture, &rect);
   }
   gtk_snapshot_pop (snapshot);
+  if (gtk_widget_has_visible_focus (widget))
+    append_focus_ring (widget, snapshot, &clip);
 
   for (guint i = 0; i < self->marks->len; i++)
     gtk_widget_snapshot_child (widget, g_ptr_array_index (self->marks, i), snapshot);
@@ -311,7 +327,6 @@ mien_video_view_init (MienVideoView *self)
   g_signal_connect (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
   gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
-  gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Picture"), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
                                   _("Faces found in the picture. The arrow keys choose one."), -1);
 }
