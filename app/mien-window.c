@@ -191,6 +191,7 @@ state_changed_cb (MienWindow *self)
   mien_window_set_action_state (self, "freeze", g_variant_new_boolean (state == MIEN_CAPTURE_PAUSED));
   g_simple_action_set_enabled (G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (self), "freeze")), picture);
   gtk_button_set_icon_name (GTK_BUTTON (self->run_button), running ? "media-playback-stop-symbolic" : "media-playback-start-symbolic");
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->run_button), GTK_ACCESSIBLE_PROPERTY_LABEL, running ? _("Stop") : _("Start"), -1);
   gtk_widget_set_tooltip_text (self->run_button, running ? _("Stop (Ctrl+.)") : _("Start (Ctrl+.)"));
 }
 
