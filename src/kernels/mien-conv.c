@@ -406,7 +406,7 @@ grad_w_image (const GradW *job, int n, int g, float *scratch)
   for (int c = 0; c < cg; c++)
     fill_plane (shape, &window, job->x + ((size_t) n * shape->c + (size_t) g * cg + c) * plane_elems, planes + c * padded);
   transpose (dy, kg, job->kp, pixels, dy_t);
-  for (int k = 0; k < kg; k++) {
+  for (int k = 0; job->db != NULL && k < kg; k++) {
     float sum = 0;
     for (int j = 0; j < pixels; j++)
       sum += dy[(size_t) k * pixels + j];

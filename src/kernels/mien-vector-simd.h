@@ -164,6 +164,95 @@ moments_grad (const float *dy, const float *x, float about, size_t n_elems, doub
   }
 }
 
+/* Even and odd elements of two vectors side by side, and back. */
+#if LANES == 16
+#define LANE_INDICES(first, step) \
+  { first, first + step, first + 2 * step, first + 3 * step, first + 4 * step, first + 5 * step, first + 6 * step, first + 7 * step, \
+    first + 8 * step, first + 9 * step, first + 10 * step, first + 11 * step, first + 12 * step, first + 13 * step, first + 14 * step, first + 15 * step }
+#define MERGE_INDICES(first) \
+  { first, first + 16, first + 1, first + 17, first + 2, first + 18, first + 3, first + 19, \
+    first + 4, first + 20, first + 5, first + 21, first + 6, first + 22, first + 7, first + 23 }
+#else
+#define LANE_INDICES(first, step) \
+  { first, first + step, first + 2 * step, first + 3 * step, first + 4 * step, first + 5 * step, first + 6 * step, first + 7 * step }
+#define MERGE_INDICES(first) { first, first + 8, first + 1, first + 9, first + 2, first + 10, first + 3, first + 11 }
+#endif
+
+static const VecI even = LANE_INDICES (0, 2), odd = LANE_INDICES (1, 2);
+static const VecI merge_low = MERGE_INDICES (0), merge_high = MERGE_INDICES (LANES / 2);
+
+static inline Vec
+larger (Vec a, Vec b)
+{
+  VecI more = b > a;
+
+  return (Vec) (((VecI) b & more) | ((VecI) a & ~more));
+}
+
+static void
+max_2x2 (float *y, const float *a, const float *b, size_t n_out)
+{
+  size_t i = 0;
+
+  for (; i + LANES <= n_out; i += LANES) {
+    const Vec a0 = load (a + 2 * i), a1 = load (a + 2 * i + LANES), b0 = load (b + 2 * i), b1 = load (b + 2 * i + LANES);
+    store (y + i, larger (larger (__builtin_shuffle (a0, a1, even), __builtin_shuffle (a0, a1, odd)),
+                          larger (__builtin_shuffle (b0, b1, even), __builtin_shuffle (b0, b1, odd))));
+  }
+  if (i < n_out) {
+    const size_t rest = n_out - i, first = 2 * rest < LANES ? 2 * rest : LANES, second = 2 * rest - first;
+    const Vec a0 = load_part (a + 2 * i, first), a1 = load_part (a + 2 * i + first, second);
+    const Vec b0 = load_part (b + 2 * i, first), b1 = load_part (b + 2 * i + first, second);
+    store_part (y + i,
+                larger (larger (__builtin_shuffle (a0, a1, even), __builtin_shuffle (a0, a1, odd)),
+                        larger (__builtin_shuffle (b0, b1, even), __builtin_shuffle (b0, b1, odd))),
+                rest);
+  }
+}
+
+typedef struct {
+  Vec a0, a1, b0, b1;
+} Quad;
+
+static inline Quad
+max_2x2_grad_of (Quad x, Vec dy)
+{
+  const Vec p = __builtin_shuffle (x.a0, x.a1, even), q = __builtin_shuffle (x.a0, x.a1, odd);
+  const Vec r = __builtin_shuffle (x.b0, x.b1, even), s = __builtin_shuffle (x.b0, x.b1, odd);
+  const Vec best = larger (larger (p, q), larger (r, s));
+  const VecI is_p = p == best, is_q = (q == best) & ~is_p, is_r = (r == best) & ~is_p & ~is_q;
+  const VecI is_s = (s == best) & ~is_p & ~is_q & ~is_r;
+  const Vec dp = (Vec) ((VecI) dy & is_p), dq = (Vec) ((VecI) dy & is_q), dr = (Vec) ((VecI) dy & is_r), ds = (Vec) ((VecI) dy & is_s);
+
+  return (Quad) { __builtin_shuffle (dp, dq, merge_low), __builtin_shuffle (dp, dq, merge_high), __builtin_shuffle (dr, ds, merge_low),
+                  __builtin_shuffle (dr, ds, merge_high) };
+}
+
+static void
+max_2x2_grad (float *da, float *db, const float *a, const float *b, const float *dy, size_t n_out)
+{
+  size_t i = 0;
+
+  for (; i + LANES <= n_out; i += LANES) {
+    const Quad x = { load (a + 2 * i), load (a + 2 * i + LANES), load (b + 2 * i), load (b + 2 * i + LANES) };
+    const Quad d = max_2x2_grad_of (x, load (dy + i));
+    store (da + 2 * i, d.a0);
+    store (da + 2 * i + LANES, d.a1);
+    store (db + 2 * i, d.b0);
+    store (db + 2 * i + LANES, d.b1);
+  }
+  if (i < n_out) {
+    const size_t rest = n_out - i, first = 2 * rest < LANES ? 2 * rest : LANES, second = 2 * rest - first;
+    const Quad x = { load_part (a + 2 * i, first), load_part (a + 2 * i + first, second), load_part (b + 2 * i, first),
+                     load_part (b + 2 * i + first, second) };
+    const Quad d = max_2x2_grad_of (x, load_part (dy + i, rest));
+    store_part (da + 2 * i, d.a0, first);
+    store_part (da + 2 * i + first, d.a1, second);
+    store_part (db + 2 * i, d.b0, first);
+    store_part (db + 2 * i + first, d.b1, second);
+  }
+}
+
 static void
 sgd (float *w, float *v, float *average, const float *g, size_t n_elems, const MienSgdStep *step)
 {
@@ -189,5 +278,5 @@ sgd (float *w, float *v, float *average, const float *g, size_t n_elems, const M
 void
 NAME (vector_kernels_init) (MienVectorKernels *self)
 {
-  *self = (MienVectorKernels) { add, relu, relu_grad, scale_shift, blend, moments, moments_grad, sgd };
+  *self = (MienVectorKernels) { add, relu, relu_grad, scale_shift, blend, moments, moments_grad, max_2x2, max_2x2_grad, sgd };
 }

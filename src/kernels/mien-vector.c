@@ -61,6 +61,39 @@ moments_grad_c (const float *dy, const float *x, float about, size_t n_elems, do
   }
 }
 
+static float
+larger (float a, float b)
+{
+  return b > a ? b : a;
+}
+
+static void
+max_2x2_c (float *y, const float *a, const float *b, size_t n_out)
+{
+  for (size_t i = 0; i < n_out; i++)
+    y[i] = larger (larger (a[2 * i], a[2 * i + 1]), larger (b[2 * i], b[2 * i + 1]));
+}
+
+static void
+max_2x2_grad_c (float *da, float *db, const float *a, const float *b, const float *dy, size_t n_out)
+{
+  for (size_t i = 0; i < n_out; i++) {
+    const float x[4] = { a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1] };
+    const float best = larger (larger (x[0], x[1]), larger (x[2], x[3]));
+    float d[4] = { 0 };
+    for (int j = 0; j < 4; j++) {
+      if (x[j] == best) {
+        d[j] = dy[i];
+        break;
+      }
+    }
+    da[2 * i] = d[0];
+    da[2 * i + 1] = d[1];
+    db[2 * i] = d[2];
+    db[2 * i + 1] = d[3];
+  }
+}
+
 static void
 sgd_c (float *w, float *v, float *average, const float *g, size_t n_elems, const MienSgdStep *step)
 {
@@ -75,7 +108,8 @@ sgd_c (float *w, float *v, float *average, const float *g, size_t n_elems, const
 void
 mien_vector_kernels_init (MienVectorKernels *self, MienCpuLevel cpu)
 {
-  *self = (MienVectorKernels) { add_c, relu_c, relu_grad_c, scale_shift_c, blend_c, moments_c, moments_grad_c, sgd_c };
+  *self = (MienVectorKernels) { add_c, relu_c, relu_grad_c, scale_shift_c, blend_c, moments_c, moments_grad_c, max_2x2_c,
+                                 max_2x2_grad_c, sgd_c };
 #if MIEN_HAVE_X86
   if (cpu < MIEN_CPU_AVX2)
     return;

@@ -40,6 +40,12 @@ typedef struct {
   /* Adds sum (dy) to sums[0] and sum (dy * (x - about)) to sums[1]. */
   void (*moments_grad_f32) (const float *dy, const float *x, float about, size_t n_elems, double sums[2]);
 
+  /* Max pooling 2 x 2, stride 2, one row of n_out results from two rows of 2 * n_out: y = max (a[2i], a[2i + 1], b[2i], b[2i + 1]) */
+  void (*max_2x2_f32) (float *y, const float *a, const float *b, size_t n_out);
+
+  /* Its gradient: dy goes to the first of the four that equals their maximum, the others get 0. */
+  void (*max_2x2_grad_f32) (float *da, float *db, const float *a, const float *b, const float *dy, size_t n_out);
+
   /* Nesterov momentum, as in Sutskever et al. 2013 in the form of PyTorch: v = momentum * v + g; w -= lr * (g + momentum * v) */
   void (*sgd_f32) (float *w, float *v, float *average, const float *g, size_t n_elems, const MienSgdStep *step);
 } MienVectorKernels;

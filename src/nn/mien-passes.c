@@ -89,14 +89,25 @@ constant_f32 (const MienGraph *graph, int value)
   return v != NULL && v->kind == MIEN_VALUE_CONSTANT && v->tensor != NULL && v->tensor->type == MIEN_F32 ? v->tensor : NULL;
 }
 
-/* ONNX BatchNormalization: y = (x - mean) / sqrt (var + epsilon) * scale + bias. */
+/* ONNX BatchNormalization: y = (x - mean) / sqrt (var + epsilon) * scale + bias. Weights of Conv and of Gemm with transB have their
+ * output channels in front. */
+static gboolean
+takes_norm (const MienNode *node)
+{
+  if (*node->domain != '\0')
+    return FALSE;
+  return g_str_equal (node->op, "Conv") ||
+         (g_str_equal (node->op, "Gemm") && mien_node_int (node, "transB", 0) != 0 && mien_node_float (node, "alpha", 1) == 1 &&
+          mien_node_float (node, "beta", 1) == 1);
+}
+
 static gboolean
 fold_norm (MienGraph *graph, MienNode *conv, const MienNode *norm)
 {
   const MienTensor *w = constant_f32 (graph, conv->inputs[1]), *p[4];
   const MienTensor *bias = conv->n_inputs > 2 && conv->inputs[2] >= 0 ? constant_f32 (graph, conv->inputs[2]) : NULL;
 
-  if (w == NULL || w->shape.rank < 3 || (conv->n_inputs > 2 && conv->inputs[2] >= 0 && bias == NULL) || norm->n_inputs != 5 ||
+  if (w == NULL || w->shape.rank < 2 || (conv->n_inputs > 2 && conv->inputs[2] >= 0 && bias == NULL) || norm->n_inputs != 5 ||
       mien_node_int (norm, "training_mode", 0) != 0)
     return FALSE;
   const gint64 k = w->shape.dim[0];
@@ -134,7 +145,7 @@ mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep)
   count_uses (&self, keep, n_keep);
   for (guint i = 0; i < graph->nodes->len; i++) {
     MienNode *conv = mien_graph_node (graph, i), *norm;
-    if (!g_str_equal (conv->op, "Conv") || *conv->domain != '\0' || (norm = only_reader (&self, conv, "BatchNormalization")) == NULL)
+    if (!takes_norm (conv) || (norm = only_reader (&self, conv, "BatchNormalization")) == NULL)
       continue;
     if (fold_norm (graph, conv, norm))
       take_over (&self, conv, norm);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Rewriting a graph so that it runs faster and answers the same. Value indices stay valid; values in keep stay computed.
  *
- *   fold     Conv + BatchNormalization (inference) becomes one Conv, where weights are constants
+ *   fold     Conv, Gemm + BatchNormalization (inference) become one operator, where weights are constants
  *   fuse     Conv, Gemm + Relu or Clip: the activation joins the operator (attributes mien.lo, mien.hi)
  *
  * Thread   pure, but for the graph */

@@ -95,6 +95,39 @@ check_moments (MienCheck *check)
   }
 }
 
+/* Few different values, so that ties are common; the first of the four in reading order gets the gradient. */
+static void
+check_max_2x2 (MienCheck *check)
+{
+  MienVectorKernels k;
+
+  mien_vector_kernels_init (&k, check->cpu);
+  for (int round = 0; round < 40; round++) {
+    const gsize n = mien_check_size (check, 0, 70);
+    float *a = mien_check_output (check, 2 * n), *b = mien_check_output (check, 2 * n), *y = mien_check_output (check, n);
+    float *da = mien_check_output (check, 2 * n), *db = mien_check_output (check, 2 * n);
+    const float *dy = mien_check_input (check, n);
+
+    for (gsize i = 0; i < 2 * n; i++) {
+      a[i] = (float) g_rand_int_range (check->random, -2, 3);
+      b[i] = (float) g_rand_int_range (check->random, -2, 3);
+    }
+    k.max_2x2_f32 (y, a, b, n);
+    k.max_2x2_grad_f32 (da, db, a, b, dy, n);
+    for (gsize i = 0; i < n; i++) {
+      const float x[] = { a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1] }, d[] = { da[2 * i], da[2 * i + 1], db[2 * i], db[2 * i + 1] };
+      int best = 0;
+      for (int j = 1; j < 4; j++)
+        if (x[j] > x[best])
+          best = j;
+      g_assert_cmpfloat (y[i], ==, x[best]);
+      for (int j = 0; j < 4; j++)
+        g_assert_cmpfloat (d[j], ==, j == best ? dy[i] : 0);
+    }
+    mien_check_clear (check);
+  }
+}
+
 static void
 check_sgd (MienCheck *check)
 {
@@ -133,6 +166,7 @@ main (int argc, char **argv)
   mien_check_add ("vector/maps", check_maps);
   mien_check_add ("vector/nan", check_nan);
   mien_check_add ("vector/moments", check_moments);
+  mien_check_add ("vector/max-2x2", check_max_2x2);
   mien_check_add ("vector/sgd", check_sgd);
   return g_test_run ();
 }

@@ -122,16 +122,12 @@ is_2x2 (const MienWindow *window)
 }
 
 static void
-max_2x2 (const MienWindow *window, const float *x, float *y)
+max_2x2 (const Pool *pool, const float *x, float *y)
 {
-  for (int p = 0; p < window->out[1]; p++, y += window->out[2]) {
-    const float *a = x + (gsize) 2 * p * window->in[2], *b = a + window->in[2];
-    for (int q = 0; q < window->out[2]; q++) {
-      const float top = a[2 * q + 1] > a[2 * q] ? a[2 * q + 1] : a[2 * q];
-      const float low = b[2 * q + 1] > b[2 * q] ? b[2 * q + 1] : b[2 * q];
-      y[q] = low > top ? low : top;
-    }
-  }
+  const MienWindow *window = &pool->window;
+
+  for (int p = 0; p < window->out[1]; p++, x += (gsize) 2 * window->in[2], y += window->out[2])
+    pool->ctx->kernels->vector.max_2x2_f32 (y, x, x + window->in[2], window->out[2]);
 }
 
 static gint64
@@ -178,7 +174,7 @@ max_pool_task (void *data, int plane, int thread)
   switch (x->type) {
   case MIEN_F32:
     if (indices == NULL && is_2x2 (&pool->window))
-      max_2x2 (&pool->window, (const float *) x->data + from, (float *) y->data + to);
+      max_2x2 (pool, (const float *) x->data + from, (float *) y->data + to);
     else
       max_f32 (pool, plane, (const float *) x->data + from, (float *) y->data + to, indices);
     break;
@@ -318,11 +314,7 @@ max_grad_task (void *data, int plane, int thread)
   if (is_2x2 (window)) {
     for (int p = 0; p < window->out[1]; p++, dy += window->out[2]) {
       const gsize row = (gsize) 2 * p * window->in[2];
-      for (int q = 0; q < window->out[2]; q++) {
-        const gsize a = row + 2 * q, b = a + window->in[2];
-        const gsize top = x[a + 1] > x[a] ? a + 1 : a, low = x[b + 1] > x[b] ? b + 1 : b;
-        dx[x[low] > x[top] ? low : top] = dy[q];
-      }
+      pool->ctx->kernels->vector.max_2x2_grad_f32 (dx + row, dx + row + window->in[2], x + row, x + row + window->in[2], dy, window->out[2]);
     }
     return;
   }

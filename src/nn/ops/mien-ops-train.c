@@ -6,7 +6,8 @@
  *                                   seed, salt and position only, so the same operator applied to dY is its gradient
  *   SoftmaxLoss (Z, T) -> loss, dZ  Z[N][L] logits, T[N][L] targets (each row sums to 1); loss = mean of -sum (T log softmax (Z));
  *                                   dZ = (softmax (Z) - T) / N
- *   SumRows (dY) -> db              dY[N][K], db[K] = sum over N */
+ *   SumRows (dY) -> db              dY[N][K], db[K] = sum over N
+ *   ReshapeLike (dY, X) -> dX       dY's elements in X's shape */
 #include "mien-config.h"
 
 #include <math.h>
@@ -118,10 +119,18 @@ run_sum_rows (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
+static gboolean
+infer_reshape_like (MienOpCtx *ctx, GError **error)
+{
+  mien_op_out_like (ctx, 0, 1);
+  return TRUE;
+}
+
 const MienOp mien_ops_train[] = {
   { "mien", "ReluGrad", 1, 0, 2, 2, 1, 0, infer_like_first, NULL, run_relu_grad },
   { "mien", "DropoutTrain", 1, 0, 1, 1, 1, MIEN_OP_IN_PLACE | MIEN_OP_IMPURE, infer_like_first, NULL, run_dropout },
   { "mien", "SoftmaxLoss", 1, 0, 2, 2, 2, 0, infer_loss, NULL, run_loss },
   { "mien", "SumRows", 1, 0, 1, 1, 1, 0, infer_sum_rows, NULL, run_sum_rows },
+  { "mien", "ReshapeLike", 1, 0, 2, 2, 1, MIEN_OP_VIEW, infer_reshape_like, NULL, NULL },
   { NULL },
 };

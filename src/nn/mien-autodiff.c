@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See mien-autodiff.h. One function per operator: given the gradient of its output, it adds the nodes for the gradients of its
+ * inputs and hands each to give(). */
+#include "mien-config.h"
+
+#include "nn/mien-autodiff.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+typedef struct {
+  MienGraph *graph;
+  gboolean *needed; /* by value: something wanted flows through it */
+  int *grad;        /* by value: where its gradient stands, -1: none yet */
+} Tape;
+
+typedef void (*GradFn) (Tape *tape, const MienNode *node, int dy);
+
+static gboolean
+is_needed (const Tape *tape, const MienNode *node, int input)
+{
+  return input < node->n_inputs && node->inputs[input] >= 0 && tape->needed[node->inputs[input]];
+}
+
+/* Adds to what is there: a value that several nodes read gets the sum of their gradients. */
+static void
+give (Tape *tape, int value, int grad)
+{
+  if (tape->grad[value] >= 0) {
+    const int both[] = { tape->grad[value], grad };
+    grad = mien_graph_op (tape->graph, "", "Add", NULL, both, 2);
+  }
+  tape->grad[value] = grad;
+}
+
+/* A node of domain mien with n_outputs fresh outputs. */
+static MienNode *
+add_grad (Tape *tape, const char *op, const int *inputs, int n_inputs, int *outputs, int n_outputs)
+{
+  for (int i = 0; i < n_outputs; i++)
+    outputs[i] = mien_graph_add_value (tape->graph, NULL, MIEN_F32, NULL);
+  return mien_graph_node (tape->graph, mien_graph_add_node (tape->graph, "mien", op, NULL, inputs, n_inputs, outputs, n_outputs));
+}
+
+static void
+copy_ints (const MienNode *from, MienNode *to, const char *name)
+{
+  gsize n;
+  const gint64 *values = mien_node_ints (from, name, &n);
+
+  if (values != NULL)
+    mien_node_set_ints (to, name, values, n);
+}
+
+static void
+copy_window (const MienNode *from, MienNode *to)
+{
+  copy_ints (from, to, "kernel_shape");
+  copy_ints (from, to, "strides");
+  copy_ints (from, to, "pads");
+  copy_ints (from, to, "dilations");
+  if (mien_node_attr (from, "auto_pad") != NULL)
+    mien_node_set_string (to, "auto_pad", mien_node_string (from, "auto_pad", ""));
+  mien_node_set_int (to, "group", mien_node_int (from, "group", 1));
+  mien_node_set_int (to, "ceil_mode", mien_node_int (from, "ceil_mode", 0));
+}
+
+static void
+conv_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int x = node->inputs[0], w = node->inputs[1];
+
+  if (is_needed (tape, node, 0)) {
+    const int inputs[] = { w, dy, x };
+    int dx;
+    copy_window (node, add_grad (tape, "ConvGradX", inputs, 3, &dx, 1));
+    give (tape, x, dx);
+  }
+  if (is_needed (tape, node, 1) || is_needed (tape, node, 2)) {
+    const int inputs[] = { x, dy, w };
+    int outputs[2];
+    copy_window (node, add_grad (tape, "ConvGradW", inputs, 3, outputs, is_needed (tape, node, 2) ? 2 : 1));
+    give (tape, w, outputs[0]);
+    if (is_needed (tape, node, 2))
+      give (tape, node->inputs[2], outputs[1]);
+  }
+}
+
+/* Y = A op(B) + C: dA = dY op(B)^T, dB = A^T dY (or its transpose), dC = sum of the rows of dY. */
+static void
+gemm_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int a = node->inputs[0], b = node->inputs[1];
+  const gboolean trans_b = mien_node_int (node, "transB", 0) != 0;
+
+  if (is_needed (tape, node, 0)) {
+    const int inputs[] = { dy, b };
+    const int da = mien_graph_op (tape->graph, "", "Gemm", NULL, inputs, 2);
+    mien_node_set_int (mien_graph_producer (tape->graph, da), "transB", !trans_b);
+    give (tape, a, da);
+  }
+  if (is_needed (tape, node, 1)) {
+    const int inputs[] = { trans_b ? dy : a, trans_b ? a : dy };
+    const int db = mien_graph_op (tape->graph, "", "Gemm", NULL, inputs, 2);
+    mien_node_set_int (mien_graph_producer (tape->graph, db), "transA", 1);
+    give (tape, b, db);
+  }
+  if (is_needed (tape, node, 2))
+    give (tape, node->inputs[2], mien_graph_op (tape->graph, "mien", "SumRows", NULL, &dy, 1));
+}
+
+static void
+norm_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const gboolean rectified = mien_node_attr (node, "mien.lo") != NULL;
+  const int inputs[] = { node->inputs[0], node->inputs[1], node->outputs[1], node->outputs[2], dy, node->outputs[0] };
+  int outputs[3];
+  MienNode *grad = add_grad (tape, "BatchNormGrad", inputs, rectified ? 6 : 5, outputs, 3);
+
+  mien_node_set_float (grad, "epsilon", mien_node_float (node, "epsilon", 1e-5f));
+  for (int i = 0; i < 3; i++)
+    if (is_needed (tape, node, i))
+      give (tape, node->inputs[i], outputs[i]);
+}
+
+static void
+relu_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int inputs[] = { node->outputs[0], dy };
+
+  give (tape, node->inputs[0], mien_graph_op (tape->graph, "mien", "ReluGrad", NULL, inputs, 2));
+}
+
+static void
+max_pool_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int inputs[] = { node->inputs[0], dy };
+  int dx;
+
+  copy_window (node, add_grad (tape, "MaxPoolGrad", inputs, 2, &dx, 1));
+  give (tape, node->inputs[0], dx);
+}
+
+static void
+global_average_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int inputs[] = { node->inputs[0], dy };
+
+  give (tape, node->inputs[0], mien_graph_op (tape->graph, "mien", "GlobalAveragePoolGrad", NULL, inputs, 2));
+}
+
+static void
+dropout_grad (Tape *tape, const MienNode *node, int dy)
+{
+  int dx;
+  MienNode *grad = add_grad (tape, "DropoutTrain", &dy, 1, &dx, 1);
+
+  mien_node_set_float (grad, "ratio", mien_node_float (node, "ratio", 0.5f));
+  mien_node_set_int (grad, "salt", mien_node_int (node, "salt", 0));
+  give (tape, node->inputs[0], dx);
+}
+
+static void
+reshape_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int inputs[] = { dy, node->inputs[0] };
+
+  give (tape, node->inputs[0], mien_graph_op (tape->graph, "mien", "ReshapeLike", NULL, inputs, 2));
+}
+
+static void
+sum_grad (Tape *tape, const MienNode *node, int dy)
+{
+  for (int i = 0; i < node->n_inputs; i++)
+    if (is_needed (tape, node, i))
+      give (tape, node->inputs[i], dy);
+}
+
+static const struct {
+  const char *domain, *op;
+  GradFn grad;
+} rules[] = {
+  { "", "Add", sum_grad },
+  { "", "Conv", conv_grad },
+  { "", "Flatten", reshape_grad },
+  { "", "Gemm", gemm_grad },
+  { "", "GlobalAveragePool", global_average_grad },
+  { "", "Identity", sum_grad },
+  { "", "MaxPool", max_pool_grad },
+  { "", "Relu", relu_grad },
+  { "", "Reshape", reshape_grad },
+  { "", "Sum", sum_grad },
+  { "mien", "BatchNormTrain", norm_grad },
+  { "mien", "DropoutTrain", dropout_grad },
+};
+
+static GradFn
+find_rule (const MienNode *node)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (rules); i++)
+    if (g_str_equal (rules[i].op, node->op) && g_str_equal (rules[i].domain, node->domain))
+      return rules[i].grad;
+  return NULL;
+}
+
+gboolean
+mien_autodiff (MienGraph *graph, int of, int seed, const int *wanted, int n_wanted, int *grads, GError **error)
+{
+  const int n_values = (int) graph->values->len, n_nodes = (int) graph->nodes->len;
+  g_autofree gboolean *needed = g_new0 (gboolean, n_values);
+  g_autofree int *grad = g_new (int, n_values);
+  Tape tape = { graph, needed, grad };
+
+  memset (grad, 0xff, n_values * sizeof *grad);
+  for (int i = 0; i < n_wanted; i++)
+    needed[wanted[i]] = TRUE;
+  for (int i = 0; i < n_nodes; i++) {
+    const MienNode *node = mien_graph_node (graph, i);
+    gboolean flows = FALSE;
+    for (int k = 0; k < node->n_inputs; k++)
+      flows |= node->inputs[k] >= 0 && needed[node->inputs[k]];
+    if (flows && node->outputs[0] >= 0)
+      needed[node->outputs[0]] = TRUE;
+  }
+  grad[of] = seed;
+  for (int i = n_nodes - 1; i >= 0; i--) {
+    const MienNode *node = mien_graph_node (graph, i);
+    const int out = node->outputs[0];
+    if (out < 0 || !needed[out] || grad[out] < 0)
+      continue;
+    const GradFn rule = find_rule (node);
+    if (rule == NULL) {
+      g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, _("%s cannot be trained: it has no gradient here"), node->op);
+      return FALSE;
+    }
+    rule (&tape, node, grad[out]);
+  }
+  for (int i = 0; i < n_wanted; i++)
+    grads[i] = grad[wanted[i]];
+  return TRUE;
+}
