@@ -8,8 +8,11 @@
 #include "vision/mien-tracker.h"
 
 #define MAX_BATCH 4          /* faces at once; more go in turns */
-#define WORKING_SIDE 320     /* the longer side of what the detector looks through */
-#define WORKING_MIN_FACE 24  /* smallest face there */
+#define MIN_FACE 24          /* smallest face in what the detector looks through, whose longer side is ... */
+#define COARSE_SIDE 320      /* ... this: fast, finds a person at the desk */
+#define FINE_SIDE 640        /* ... or this: three times as slow, finds the people behind */
+#define FINE_EVERY 8         /* frames; more often while there is no face at all, always while there are small ones */
+#define FINE_EVERY_EMPTY 3
 #define FPS_WINDOW 64        /* frames; more than pass in a second on any camera */
 
 struct _MienAnalyzer {
@@ -55,6 +58,9 @@ typedef struct {
   guint detector_serial;
   MienTracker *tracker;
   guint epoch;
+  guint n_frames;
+  int n_faces;          /* in the frame before; -1: none before */
+  gboolean has_small;   /* a face that only a fine look finds */
   char *last_failure;   /* each is told once until something works again */
   gint64 done_us[FPS_WINDOW];
   guint n_done;
@@ -143,7 +149,9 @@ prepare (Worker *worker, const Order *order, GError **error)
     return FALSE;
   if (worker->epoch != order->epoch) {
     worker->epoch = order->epoch;
-    worker->n_done = 0;
+    worker->n_done = worker->n_frames = 0;
+    worker->has_small = FALSE;
+    worker->n_faces = -1;
     mien_tracker_reset (worker->tracker);
   }
   mien_tracker_set_smoothing (worker->tracker, order->smoothing_ms);
@@ -164,11 +172,32 @@ count_frame (Worker *worker, gint64 now_us)
   return (n - 1) * (double) G_USEC_PER_SEC / (double) MAX (now_us - worker->done_us[(newest - (n - 1)) % FPS_WINDOW], 1);
 }
 
+/* A fine look costs too much for every frame, and is not needed for most. */
+static GArray *
+detect (Worker *worker, const MienImage *frame, GError **error)
+{
+  const int longer = MAX (frame->width, frame->height);
+  const int coarse_min = MAX (MIN_FACE, longer * MIN_FACE / COARSE_SIDE), fine_min = MAX (MIN_FACE, longer * MIN_FACE / FINE_SIDE);
+  const gboolean fine = worker->has_small || worker->n_frames % (worker->n_faces > 0 ? FINE_EVERY : FINE_EVERY_EMPTY) == 0;
+  GArray *boxes;
+
+  mien_faces_set_min_size (worker->faces, fine ? fine_min : coarse_min);
+  boxes = mien_faces_detect (worker->faces, frame, error);
+  if (boxes == NULL)
+    return NULL;
+  worker->n_frames++;
+  worker->n_faces = (int) boxes->len;
+  worker->has_small = FALSE;
+  for (guint i = 0; i < boxes->len; i++)
+    worker->has_small |= g_array_index (boxes, MienBox, i).width < (float) coarse_min * 1.4f;
+  return boxes;
+}
+
 static MienResult *
 analyze (Worker *worker, const Order *order, GError **error)
 {
   const MienImage *frame = order->frame;
-  const int n_labels = mien_model_get_n_labels (order->model), longer = MAX (frame->width, frame->height);
+  const int n_labels = mien_model_get_n_labels (order->model);
   const gint64 start_us = g_get_monotonic_time ();
   g_autoptr (GArray) boxes = NULL;
   g_autoptr (MienResult) result = NULL;
@@ -176,8 +205,7 @@ analyze (Worker *worker, const Order *order, GError **error)
   g_autofree MienBox *smoothed = NULL;
   gint64 detected_us;
 
-  mien_faces_set_min_size (worker->faces, MAX (WORKING_MIN_FACE, longer * WORKING_MIN_FACE / WORKING_SIDE));
-  boxes = mien_faces_detect (worker->faces, frame, error);
+  boxes = detect (worker, frame, error);
   if (boxes == NULL)
     return NULL;
   detected_us = g_get_monotonic_time ();
@@ -231,7 +259,7 @@ static gpointer
 worker_thread (gpointer data)
 {
   MienAnalyzer *self = data; /* no reference: dispose joins */
-  Worker worker = { .tracker = mien_tracker_new () };
+  Worker worker = { .tracker = mien_tracker_new (), .n_faces = -1 };
   Order order;
 
   while (take_order (self, &order)) {

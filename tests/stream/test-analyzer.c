@@ -34,6 +34,26 @@ make_frame (gint64 time_us)
   return mien_image_new_take (MIEN_DEMO_WIDTH, MIEN_DEMO_HEIGHT, MIEN_DEMO_WIDTH * 4, pixels, free_frame, pixels);
 }
 
+/* The same, an eighth as large in the middle of a grey frame: the face is some 35 pixels wide. */
+static MienImage *
+make_small_frame (gint64 time_us)
+{
+  MienImage *large = make_frame (time_us), *frame = make_frame (0);
+
+  memset (frame->pixels, 160, (gsize) frame->stride_bytes * (gsize) frame->height);
+  for (int y = 0; y < 60; y++)
+    for (int x = 0; x < 80; x++)
+      for (int c = 0; c < 3; c++) {
+        int sum = 0;
+
+        for (int k = 0; k < 64; k++)
+          sum += large->pixels[(y * 8 + k / 8) * large->stride_bytes + (x * 8 + k % 8) * 4 + c];
+        frame->pixels[(y + 210) * frame->stride_bytes + (x + 280) * 4 + c] = (guint8) (sum / 64);
+      }
+  mien_image_unref (large);
+  return frame;
+}
+
 static MienImage *
 make_empty_frame (void)
 {
@@ -198,6 +218,22 @@ test_reset (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (((MienResult *) fixture->results->pdata[0])->faces[0].track, ==, 1);
 }
 
+/* A small face, once seen, is seen in every frame. */
+static void
+test_small_face (Fixture *fixture, gconstpointer data)
+{
+  for (guint i = 0; i < 12; i++) {
+    const MienResult *result;
+
+    mien_analyzer_push (fixture->analyzer, make_small_frame (i * 33000), i * 33000);
+    wait_for (fixture->results, i + 1);
+    result = fixture->results->pdata[i];
+    g_assert_cmpint (result->n_faces, ==, 1);
+    g_assert_cmpint (result->faces[0].track, ==, 1);
+    g_assert_cmpfloat (result->faces[0].box.width, <, 45);
+  }
+}
+
 static void
 test_no_model (Fixture *fixture, gconstpointer data)
 {
@@ -317,6 +353,7 @@ main (int argc, char *argv[])
   ADD ("newest-wins", test_newest_wins);
   ADD ("one-pending", test_one_pending);
   ADD ("reset", test_reset);
+  ADD ("small-face", test_small_face);
   ADD ("no-model", test_no_model);
   ADD ("failures", test_failures);
   g_test_add_func ("/analyzer/dispose", test_dispose);
