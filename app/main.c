@@ -19,7 +19,6 @@ main (int argc, char *argv[])
   bindtextdomain (GETTEXT_PACKAGE, localedir != NULL ? localedir : MIEN_LOCALEDIR);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
-  g_set_prgname (MIEN_APP_ID); /* what the shell matches windows by */
 
   application = mien_application_new ();
   status = g_application_run (G_APPLICATION (application), argc, argv);

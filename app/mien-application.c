@@ -183,6 +183,7 @@ mien_application_startup (GApplication *application)
 {
   MienApplication *self = MIEN_APPLICATION (application);
 
+  g_set_prgname (MIEN_APP_ID); /* what the shell matches windows by; not earlier, for --help says it too */
   G_APPLICATION_CLASS (mien_application_parent_class)->startup (application);
   mien_ui_get_resource (); /* links the panes' templates */
   gtk_window_set_default_icon_name (MIEN_APP_ID);

@@ -191,7 +191,6 @@ state_changed_cb (MienWindow *self)
   mien_window_set_action_state (self, "freeze", g_variant_new_boolean (state == MIEN_CAPTURE_PAUSED));
   g_simple_action_set_enabled (G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (self), "freeze")), picture);
   gtk_button_set_icon_name (GTK_BUTTON (self->run_button), running ? "media-playback-stop-symbolic" : "media-playback-start-symbolic");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->run_button), GTK_ACCESSIBLE_PROPERTY_LABEL, running ? _("Stop") : _("Start"), -1);
   gtk_widget_set_tooltip_text (self->run_button, running ? _("Stop (Ctrl+.)") : _("Start (Ctrl+.)"));
 }
 
@@ -299,8 +298,12 @@ model_loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   if (model == NULL) {
     mien_window_toast_failure (self, _("This network cannot be used"), error->message);
     /* The file of the setting may be gone: then the shipped one serves, and the setting stays for the file's return. */
-    if (job->path != NULL && self->model == NULL)
+    if (job->path != NULL && self->model == NULL) {
       mien_window_use_model (self, NULL, FALSE);
+    } else if (self->model == NULL) {
+      mien_live_pane_set_model (self->live, NULL);
+      mien_photo_pane_set_model (self->photo, NULL);
+    }
     return;
   }
   g_clear_pointer (&self->model, mien_model_unref);

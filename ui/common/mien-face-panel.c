@@ -17,7 +17,7 @@ struct _MienFacePanel {
   GtkLabel *title, *subtitle, *facts;
   MienProbabilityBars *bars;
 
-  char *hint;
+  char *no_face, *hint;
   const char *label; /* borrowed from model */
   MienModel *model;
   gboolean has_face;
@@ -53,7 +53,7 @@ show_no_face (MienFacePanel *self)
 {
   self->has_face = FALSE;
   self->label = NULL;
-  set_text (self->title, _("No Face"));
+  set_text (self->title, self->no_face != NULL ? self->no_face : _("No Face"));
   set_text (self->subtitle, self->hint != NULL ? self->hint : "");
   mien_probability_bars_set_values (self->bars, NULL);
   gtk_widget_queue_draw (GTK_WIDGET (self->mark));
@@ -72,6 +72,7 @@ mien_face_panel_dispose (GObject *object)
 static void
 mien_face_panel_finalize (GObject *object)
 {
+  g_free (MIEN_FACE_PANEL (object)->no_face);
   g_free (MIEN_FACE_PANEL (object)->hint);
   G_OBJECT_CLASS (mien_face_panel_parent_class)->finalize (object);
 }
@@ -161,12 +162,14 @@ mien_face_panel_set_face (MienFacePanel *self, MienResult *result, int index)
 }
 
 void
-mien_face_panel_set_hint (MienFacePanel *self, const char *hint)
+mien_face_panel_set_hint (MienFacePanel *self, const char *title, const char *hint)
 {
+  g_free (self->no_face);
+  self->no_face = g_strdup (title);
   g_free (self->hint);
   self->hint = g_strdup (hint);
   if (!self->has_face)
-    set_text (self->subtitle, hint != NULL ? hint : "");
+    show_no_face (self);
 }
 
 void

@@ -20,8 +20,8 @@ void mien_face_panel_set_model (MienFacePanel *self, MienModel *model);
 /* result: (nullable). index: the chosen face in it, -1: none. */
 void mien_face_panel_set_face (MienFacePanel *self, MienResult *result, int index);
 
-/* What the panel says when there is no face: one sentence. */
-void mien_face_panel_set_hint (MienFacePanel *self, const char *hint);
+/* What the panel says when there is no face: a title (NULL: that there is none) and one sentence. */
+void mien_face_panel_set_hint (MienFacePanel *self, const char *title, const char *hint);
 
 /* Lines of small print: frames a second, times, size. (nullable) */
 void mien_face_panel_set_facts (MienFacePanel *self, const char *facts);

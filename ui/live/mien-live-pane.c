@@ -289,7 +289,7 @@ static void
 mien_live_pane_init (MienLivePane *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
-  mien_face_panel_set_hint (self->panel, _("Waiting for a face in the picture"));
+  mien_face_panel_set_hint (self->panel, NULL, _("Waiting for a face in the picture"));
   g_signal_connect_object (self->view, "notify::chosen-face", G_CALLBACK (show_chosen), self, G_CONNECT_SWAPPED);
 }
 
@@ -313,6 +313,11 @@ mien_live_pane_connect (MienLivePane *self, MienCapture *capture, MienAnalyzer *
 void
 mien_live_pane_set_model (MienLivePane *self, MienModel *model)
 {
+  if (model == NULL) {
+    mien_face_panel_set_hint (self->panel, _("No Network"), _("Open or train one by the main menu, and faces will be read."));
+    return;
+  }
+  mien_face_panel_set_hint (self->panel, NULL, _("Waiting for a face in the picture"));
   mien_face_panel_set_model (self->panel, model);
 }
 

@@ -18,7 +18,7 @@ GtkWidget *mien_live_pane_new (void);
 
 /* Shows the frames and states of capture and the results of analyzer; once. */
 void mien_live_pane_connect (MienLivePane *self, MienCapture *capture, MienAnalyzer *analyzer);
-void mien_live_pane_set_model (MienLivePane *self, MienModel *model);
+void mien_live_pane_set_model (MienLivePane *self, MienModel *model); /* NULL: there is none */
 
 /* What a person calls the source: "Demo Camera". */
 void mien_live_pane_set_source_title (MienLivePane *self, const char *title);

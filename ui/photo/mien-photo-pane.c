@@ -38,6 +38,7 @@ struct _MienPhotoPane {
   GCancellable *cancellable; /* of what is being read */
 
   guint index;
+  gboolean no_model;
   guint spinner_id;
 };
 
@@ -112,7 +113,7 @@ show_photo (MienPhotoPane *self, MienResult *result)
   end_wait (self);
   mien_video_view_set_frame (self->view, NULL); /* forgets which face of the photo before was chosen */
   mien_video_view_set_frame (self->view, self->shown);
-  mien_face_panel_set_hint (self->panel, _("None was found in this photo. Faces are found best when they look at the camera."));
+  mien_face_panel_set_hint (self->panel, NULL, _("None was found in this photo. Faces are found best when they look at the camera."));
   mien_video_view_set_result (self->view, result);
   /* Translators: name of the photo, its width and height, how long finding faces and running the network took. */
   facts = g_strdup_printf (_("%s · %d × %d\nFinding faces %.0f ms · network %.2f ms"), title != NULL ? title : "", self->image->width,
@@ -144,6 +145,13 @@ analysed_cb (GObject *source, GAsyncResult *async_result, gpointer user_data)
 static void
 analyse (MienPhotoPane *self)
 {
+  if (self->image != NULL && self->no_model) {
+    g_autoptr (GError) error =
+      g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _("There is no network to read faces with; open or train one by the main menu."));
+
+    show_failure (self, error);
+    return;
+  }
   if (self->image == NULL || self->model == NULL)
     return;
   g_cancellable_cancel (self->cancellable); /* the analysis by the model before, if it still runs */
@@ -414,11 +422,14 @@ mien_photo_pane_open_bytes (MienPhotoPane *self, GBytes *bytes, const char *name
 void
 mien_photo_pane_set_model (MienPhotoPane *self, MienModel *model)
 {
-  if (model == self->model)
+  if (model == self->model && model != NULL)
     return;
+  self->no_model = model == NULL;
   g_clear_pointer (&self->model, mien_model_unref);
-  if (model == NULL)
+  if (model == NULL) {
+    analyse (self);
     return;
+  }
   self->model = mien_model_ref (model);
   mien_face_panel_set_model (self->panel, model);
   analyse (self);

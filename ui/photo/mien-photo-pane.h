@@ -23,7 +23,7 @@ void mien_photo_pane_open (MienPhotoPane *self, GListModel *files);
 /* A picture from the clipboard: an encoded file's content. */
 void mien_photo_pane_open_bytes (MienPhotoPane *self, GBytes *bytes, const char *name);
 
-/* What is on show is analysed again with another model; waits while model is NULL. */
+/* What is on show is analysed again with another model. Photos wait for the first one; NULL tells that there is none. */
 void mien_photo_pane_set_model (MienPhotoPane *self, MienModel *model);
 
 /* Properties "panel-shown" (boolean), "title" (string, nullable, read only: name of the photo on show). */
