@@ -12,9 +12,7 @@
 #include "mien-settings.h"
 #include "mien-unattended.h"
 #include "mien-window.h"
-#if MIEN_HAS_TRAINER
 #include "training/mien-training-window.h"
-#endif
 
 struct _MienApplication {
   AdwApplication parent_instance;
@@ -100,7 +98,6 @@ preferences_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
     gtk_window_present (GTK_WINDOW (mien_preferences_new (window, self->settings)));
 }
 
-#if MIEN_HAS_TRAINER
 static void
 model_trained_cb (MienTrainingWindow *training, const char *path, MienApplication *self)
 {
@@ -123,7 +120,6 @@ train_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   }
   gtk_window_present (self->training);
 }
-#endif
 
 static void
 help_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
@@ -148,9 +144,7 @@ quit_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 static const GActionEntry actions[] = {
   { .name = "about", .activate = about_cb },       { .name = "preferences", .activate = preferences_cb },
   { .name = "help", .activate = help_cb },
-#if MIEN_HAS_TRAINER
   { .name = "train", .activate = train_cb },
-#endif
   { .name = "quit", .activate = quit_cb },
 };
 
