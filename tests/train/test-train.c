@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Training on faces that anybody can tell apart: it learns, the same seed gives the same file, a run that was stopped goes on to
+ * the same file, and what is wrong with the data is said. */
+#include <math.h>
+#include <string.h>
+
+#include "mien-test.h"
+#include "train/mien-arch.h"
+#include "train/mien-trainer.h"
+
+enum { N_TRAINING = 140, N_PUBLIC = 35, EPOCHS = 4 };
+
+/* Stripes whose direction and width tell the label, with noise and a random phase. */
+static MienDataset *
+make_stripes (void)
+{
+  MienDataset *data = mien_dataset_new (48, N_TRAINING + N_PUBLIC);
+  MienRandom random;
+
+  mien_random_seed (&random, 7);
+  for (int i = 0; i < data->n; i++) {
+    const int label = i % 7;
+    const double angle = G_PI * label / 7, pitch = 0.4 + 0.1 * (label % 3), phase = 6.28 * mien_random_uniform (&random);
+    data->labels[i] = (guint8) label;
+    data->splits[i] = i < N_TRAINING ? MIEN_SPLIT_TRAINING : MIEN_SPLIT_PUBLIC;
+    for (int y = 0; y < 48; y++)
+      for (int x = 0; x < 48; x++)
+        data->pixels[((gsize) i * 48 + y) * 48 + x] =
+          (guint8) (128 + 80 * sin (pitch * (x * cos (angle) + y * sin (angle)) + phase) + 20 * mien_random_normal (&random));
+  }
+  return data;
+}
+
+static MienRecipe
+make_recipe (void)
+{
+  MienRecipe recipe = *mien_recipe_find ("quick");
+
+  recipe.epochs = EPOCHS;
+  recipe.batch = 14;
+  recipe.augment.flip = FALSE; /* a mirrored stripe is another label */
+  recipe.augment.rotate_deg = 0;
+  return recipe;
+}
+
+typedef struct {
+  GCancellable *cancellable;
+  int stop_after; /* epochs; 0: never */
+  int n_epochs;
+  double first_loss, last_loss, accuracy;
+} Watch;
+
+static void
+watch_cb (const MienTrainProgress *progress, gpointer data)
+{
+  Watch *watch = data;
+
+  if (!progress->epoch_done)
+    return;
+  watch->n_epochs++;
+  if (progress->epoch == 1)
+    watch->first_loss = progress->train_loss;
+  watch->last_loss = progress->train_loss;
+  watch->accuracy = MAX (watch->accuracy, progress->val_accuracy);
+  if (progress->epoch == watch->stop_after)
+    g_cancellable_cancel (watch->cancellable);
+}
+
+static Watch
+run (MienDataset *data, const char *path, gboolean resume, int stop_after)
+{
+  const MienRecipe recipe = make_recipe ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  Watch watch = { cancellable, stop_after };
+  g_autoptr (MienModel) model = mien_train (&recipe, data, path, resume, 2, watch_cb, &watch, cancellable, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (model);
+  return watch;
+}
+
+static void
+assert_same_file (const char *a, const char *b)
+{
+  g_autofree char *left = NULL, *right = NULL;
+  gsize n_left, n_right;
+
+  g_assert_true (g_file_get_contents (a, &left, &n_left, NULL));
+  g_assert_true (g_file_get_contents (b, &right, &n_right, NULL));
+  g_assert_cmpmem (left, n_left, right, n_right);
+}
+
+static void
+test_learns_and_repeats (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *whole = g_build_filename (dir, "whole.onnx", NULL), *again = g_build_filename (dir, "again.onnx", NULL);
+  g_autofree char *parts = g_build_filename (dir, "parts.onnx", NULL), *log = g_build_filename (dir, "parts.log.jsonl", NULL);
+  g_autoptr (MienDataset) data = make_stripes ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *lines = NULL;
+
+  const Watch first = run (data, whole, FALSE, 0);
+  g_assert_cmpint (first.n_epochs, ==, EPOCHS);
+  g_assert_cmpfloat (first.last_loss, <, 0.7 * first.first_loss);
+  g_assert_cmpfloat (first.accuracy, >, 0.8); /* chance is 1 in 7 */
+
+  run (data, again, FALSE, 0);
+  assert_same_file (whole, again);
+
+  g_assert_cmpint (run (data, parts, FALSE, 2).n_epochs, ==, 2);
+  g_assert_cmpint (run (data, parts, TRUE, 0).n_epochs, ==, EPOCHS - 2);
+  assert_same_file (whole, parts);
+  g_assert_true (g_file_get_contents (log, &lines, NULL, &error));
+  g_auto (GStrv) list = g_strsplit (g_strstrip (lines), "\n", -1);
+  g_assert_cmpuint (g_strv_length (list), ==, EPOCHS);
+
+  g_autoptr (MienModel) model = mien_model_load (whole, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (mien_model_get_label (model, 3), ==, "happy");
+  g_assert_cmpint (mien_model_get_input_size (model), ==, 48);
+  g_assert_nonnull (mien_model_get_metadata (model, "mien.scores"));
+  g_assert_false (mien_model_is_guessed (model));
+  mien_test_remove_dir (dir);
+}
+
+static void
+test_resume_refuses (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "m.onnx", NULL), *checkpoint = g_build_filename (dir, "m.ckpt", NULL);
+  g_autoptr (MienDataset) data = make_stripes ();
+  MienRecipe recipe = make_recipe ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *contents = NULL;
+  gsize n_bytes;
+
+  recipe.epochs = 1;
+  mien_model_unref (mien_train (&recipe, data, path, FALSE, 1, NULL, NULL, NULL, &error));
+  g_assert_no_error (error);
+  recipe.lr *= 2;
+  g_assert_null (mien_train (&recipe, data, path, TRUE, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_CHECKPOINT);
+  g_assert_nonnull (strstr (error->message, "m.ckpt"));
+  g_clear_error (&error);
+
+  recipe.lr /= 2;
+  g_assert_true (g_file_get_contents (checkpoint, &contents, &n_bytes, NULL));
+  for (gsize cut = 0; cut < n_bytes; cut += n_bytes / 7) {
+    g_assert_true (g_file_set_contents (checkpoint, contents, (gssize) cut, NULL));
+    g_assert_null (mien_train (&recipe, data, path, TRUE, 1, NULL, NULL, NULL, &error));
+    g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_CHECKPOINT);
+    g_clear_error (&error);
+  }
+  mien_test_remove_dir (dir);
+}
+
+static void
+expect_data_error (MienDataset *data, const char *word)
+{
+  const MienRecipe recipe = make_recipe ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (mien_train (&recipe, data, NULL, FALSE, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DATA);
+  g_assert_nonnull (strstr (error->message, word));
+}
+
+static void
+test_bad_data (void)
+{
+  g_autoptr (MienDataset) data = make_stripes ();
+
+  for (int i = 0; i < data->n; i++)
+    if (data->labels[i] == 1)
+      data->labels[i] = 2;
+  expect_data_error (data, "disgust");
+  for (int i = 0; i < data->n; i++)
+    data->splits[i] = MIEN_SPLIT_TRAINING;
+  expect_data_error (data, "public");
+  for (int i = 0; i < data->n; i++)
+    data->splits[i] = i < 10 ? MIEN_SPLIT_TRAINING : MIEN_SPLIT_PUBLIC;
+  expect_data_error (data, "10 training pictures");
+}
+
+/* A learning rate out of all proportion: the loss leaves the numbers, the run says so. */
+static void
+test_diverges (void)
+{
+  g_autoptr (MienDataset) data = make_stripes ();
+  MienRecipe recipe = make_recipe ();
+  g_autoptr (GError) error = NULL;
+
+  recipe.lr = 1e30f;
+  recipe.warmup_epochs = 0;
+  g_assert_null (mien_train (&recipe, data, NULL, FALSE, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DIVERGED);
+}
+
+/* Every recipe names an architecture there is; both forms of an architecture have the same parameters. */
+static void
+test_recipes (void)
+{
+  for (const char *const *name = mien_recipe_list (); *name != NULL; name++)
+    g_assert_nonnull (mien_arch_find (mien_recipe_find (*name)->arch));
+  for (const char *const *name = mien_arch_list (); *name != NULL; name++) {
+    g_autoptr (MienNet) net = mien_net_new (mien_arch_find (*name), 4, TRUE, 0.3f), use = mien_net_new (mien_arch_find (*name), 0, FALSE, 0);
+    int n_parameters = 0, n_twins = 0;
+    for (guint i = 0; i < net->graph->values->len; i++)
+      n_parameters += mien_graph_value (net->graph, i)->kind == MIEN_VALUE_PARAMETER;
+    for (guint i = 0; i < use->graph->values->len; i++) {
+      const MienValue *value = mien_graph_value (use->graph, i);
+      const int twin = value->kind == MIEN_VALUE_PARAMETER ? mien_graph_find (net->graph, value->name) : -1;
+      n_twins += twin >= 0 && mien_shape_equal (&value->tensor->shape, &mien_graph_value (net->graph, twin)->tensor->shape);
+    }
+    g_assert_cmpint (n_parameters, >, 0);
+    g_assert_cmpint (n_twins, ==, n_parameters);
+  }
+  g_assert_null (mien_recipe_find ("no such recipe"));
+  g_assert_null (mien_arch_find ("no such architecture"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/train/learns-and-repeats", test_learns_and_repeats);
+  g_test_add_func ("/train/resume-refuses", test_resume_refuses);
+  g_test_add_func ("/train/bad-data", test_bad_data);
+  g_test_add_func ("/train/diverges", test_diverges);
+  g_test_add_func ("/train/recipes", test_recipes);
+  return g_test_run ();
+}
