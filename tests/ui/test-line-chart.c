@@ -201,6 +201,48 @@ test_cursor (void)
   g_assert_finalize_object (chart);
 }
 
+static void
+check_copied (GtkWidget *chart, const char *action, gboolean picture, gboolean values)
+{
+  GdkContentProvider *content;
+  g_autoptr (GdkContentFormats) formats = NULL;
+
+  g_assert_true (gtk_widget_activate_action (chart, action, NULL));
+  content = gdk_clipboard_get_content (gtk_widget_get_clipboard (chart));
+  g_assert_nonnull (content);
+  formats = gdk_content_provider_ref_formats (content);
+  g_assert_true (gdk_content_formats_contain_gtype (formats, GDK_TYPE_TEXTURE) == picture);
+  g_assert_true (gdk_content_formats_contain_mime_type (formats, "text/csv") == values);
+}
+
+static void
+test_copy (void)
+{
+  GtkWidget *window = adw_window_new ();
+  GtkWidget *chart = mien_line_chart_new ();
+  MienLineData *data = mien_line_data_new ();
+  const gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  mien_line_data_append (data, mien_line_data_add_series (data, "Training", 0, MIEN_LINE_SOLID), 1, .5);
+  mien_line_chart_set_data (MIEN_LINE_CHART (chart), data);
+  mien_line_chart_set_x_title (MIEN_LINE_CHART (chart), "Epoch");
+  adw_window_set_content (ADW_WINDOW (window), chart);
+  gtk_window_present (GTK_WINDOW (window));
+  while (gtk_widget_get_width (chart) == 0 && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (gtk_widget_get_width (chart), >, 0);
+
+  check_copied (chart, "chart.copy", TRUE, TRUE);
+  check_copied (chart, "chart.copy-picture", TRUE, FALSE);
+  check_copied (chart, "chart.copy-values", FALSE, TRUE);
+  g_value_init (&value, G_TYPE_STRING);
+  g_assert_true (gdk_content_provider_get_value (gdk_clipboard_get_content (gtk_widget_get_clipboard (chart)), &value, NULL));
+  g_assert_cmpstr (g_value_get_string (&value), ==, "Epoch,Training\n1,0.5\n");
+  g_object_unref (data);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -213,5 +255,6 @@ main (int argc, char **argv)
   g_test_add_func ("/line-chart/data", test_data);
   g_test_add_func ("/line-chart/draw", test_draw);
   g_test_add_func ("/line-chart/cursor", test_cursor);
+  g_test_add_func ("/line-chart/copy", test_copy);
   return g_test_run ();
 }

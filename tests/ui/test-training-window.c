@@ -178,6 +178,9 @@ test_data (void)
   mien_training_data_set_path (data, broken);
   mien_training_data_set_path (data, path);
   mien_ui_wait (mien_training_data_is_ready (data));
+  mien_ui_settle (50);
+  g_assert_null (mien_ui_find_text (GTK_WIDGET (data), "*broken.csv*"));
+  g_assert_null (mien_ui_find_text (GTK_WIDGET (data), "*cancelled*"));
   mien_training_data_set_path (data, NULL);
   g_assert_false (mien_training_data_is_ready (data));
   mien_training_data_set_path (data, path);
