@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -172,7 +173,7 @@ mien_face_decode (const guint8 *data, gsize n_bytes, guint8 *out, GError **error
   if (decoded == NULL) {
     if (size.over_limits)
       g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_SIZE,
-                   _("is over the limits (%d × %d pixels in %" G_GSIZE_FORMAT " bytes)"), size.width, size.height, n_bytes);
+                   _("is over the limits (%d × %d pixels in %zu bytes)"), size.width, size.height, n_bytes);
     else
       g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_FORMAT, _("is damaged (%s)"),
                    reason != NULL ? reason->message : format);
@@ -234,7 +235,7 @@ walk_folder (MienDatasetLoader *self, Walk *walk, const char *folder, int depth,
 
   if (g_stat (path, &info) != 0)
     return TRUE;
-  if (!g_hash_table_add (walk->visited, g_strdup_printf ("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64) info.st_dev,
+  if (!g_hash_table_add (walk->visited, g_strdup_printf ("%" PRIu64 ":%" PRIu64, (guint64) info.st_dev,
                                                         (guint64) info.st_ino)))
     return TRUE;
   dir = g_dir_open (path, 0, error);
@@ -291,7 +292,7 @@ read_picture_file (MienDatasetLoader *self, const char *root, const char *file, 
   }
   if (g_stat (full, &info) == 0 && info.st_size > MIEN_DATASET_MAX_FILE) {
     g_free (name);
-    mien_dataset_loader_skip (self, 1, _("%s is over the limits (%" G_GINT64_FORMAT " bytes)"), shown, (gint64) info.st_size);
+    mien_dataset_loader_skip (self, 1, _("%s is over the limits (%" PRId64 " bytes)"), shown, (gint64) info.st_size);
     return TRUE;
   }
   if (!g_file_get_contents (full, &data, &n_bytes, &reason)) {

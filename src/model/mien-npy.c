@@ -2,6 +2,7 @@
 #include "mien-config.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "model/mien-npy.h"
@@ -200,7 +201,7 @@ parse (const guint8 *data, gsize n, GError **error)
       n_bytes != n - start - length) {
     g_autofree char *text = mien_shape_to_string (&shape);
 
-    fail (error, _("its shape %s %s does not fit the %" G_GSIZE_FORMAT " bytes of numbers there are"), text, mien_type_name (type), n - start - length);
+    fail (error, _("its shape %s %s does not fit the %zu bytes of numbers there are"), text, mien_type_name (type), n - start - length);
     return NULL;
   }
   tensor = mien_tensor_try_new (type, &shape, error);
@@ -251,7 +252,7 @@ mien_npy_write (const MienTensor *tensor, const char *path, GError **error)
   g_string_append_len (file, "\x93NUMPY\1\0\0\0", 10);
   g_string_append_printf (file, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", size == 1 ? '|' : '<', descr);
   for (int i = 0; i < tensor->shape.rank; i++)
-    g_string_append_printf (file, "%" G_GINT64_FORMAT "%s", tensor->shape.dim[i],
+    g_string_append_printf (file, "%" PRId64 "%s", tensor->shape.dim[i],
                             i + 1 < tensor->shape.rank ? ", " : tensor->shape.rank == 1 ? "," : "");
   g_string_append (file, "), }");
   while ((file->len + 1) % ALIGNMENT != 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -108,7 +109,7 @@ mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint
   } else if (offset > (guint64) info.st_size || n_bytes > (guint64) info.st_size - offset ||
              (!has_length && n_bytes != (guint64) info.st_size - offset)) {
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT,
-                 _("its data file %s has %" G_GUINT64_FORMAT " bytes, but %" G_GSIZE_FORMAT " are wanted from byte %" G_GUINT64_FORMAT),
+                 _("its data file %s has %" PRIu64 " bytes, but %zu are wanted from byte %" PRIu64),
                  shown, (guint64) info.st_size, n_bytes, offset);
   } else if (lseek (fd, offset, SEEK_SET) < 0) {
     fail_errno (error, errno, _("its data file cannot be read"));

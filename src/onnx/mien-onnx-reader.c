@@ -3,6 +3,7 @@
 #include "mien-config.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "nn/mien-file.h"
@@ -57,7 +58,7 @@ read_versions (const Onnx__ModelProto *model, int *opset, GError **error)
   if (!model->has_ir_version || model->ir_version <= 0)
     return FAIL (FORMAT, _("does not say its IR version; it is damaged or no ONNX network"));
   if (model->ir_version < MIEN_ONNX_MIN_IR || model->ir_version > MIEN_ONNX_MAX_IR)
-    return FAIL (UNSUPPORTED, _("has IR version %" G_GINT64_FORMAT "; this program reads %d to %d"),
+    return FAIL (UNSUPPORTED, _("has IR version %" PRId64 "; this program reads %d to %d"),
                  (gint64) model->ir_version, MIEN_ONNX_MIN_IR, MIEN_ONNX_MAX_IR);
   for (size_t i = 0; i < model->n_opset_import; i++) {
     if (!is_default_domain (model->opset_import[i]->domain))
@@ -66,12 +67,12 @@ read_versions (const Onnx__ModelProto *model, int *opset, GError **error)
       return FAIL (FORMAT, _("names two versions of ONNX's operator set"));
     found = model->opset_import[i]->version;
     if (found < 1)
-      return FAIL (FORMAT, _("names the impossible operator set version %" G_GINT64_FORMAT), found);
+      return FAIL (FORMAT, _("names the impossible operator set version %" PRId64), found);
   }
   if (found == 0)
     return FAIL (FORMAT, _("does not say which version of ONNX's operator set it uses"));
   if (found > MIEN_ONNX_MAX_OPSET)
-    return FAIL (UNSUPPORTED, _("uses ONNX operator set %" G_GINT64_FORMAT "; this program knows up to %d: export it again with that version"),
+    return FAIL (UNSUPPORTED, _("uses ONNX operator set %" PRId64 "; this program knows up to %d: export it again with that version"),
                  found, MIEN_ONNX_MAX_OPSET);
   *opset = found;
   return TRUE;
@@ -99,7 +100,7 @@ read_type (const Onnx__ValueInfoProto *info, const char *what, MienType *type, M
   if (dims == NULL)
     return TRUE;
   if (dims->n_dim > MIEN_MAX_RANK)
-    return FAIL (UNSUPPORTED, _("%s %s has %" G_GSIZE_FORMAT " dimensions, more than %d"), what, name, dims->n_dim, MIEN_MAX_RANK);
+    return FAIL (UNSUPPORTED, _("%s %s has %zu dimensions, more than %d"), what, name, dims->n_dim, MIEN_MAX_RANK);
   shape->rank = dims->n_dim;
   for (int i = 0; i < shape->rank; i++) {
     const Onnx__TensorShapeProto__Dimension *dim = dims->dim[i];
@@ -129,7 +130,7 @@ read_initializers (Reader *self, const Onnx__GraphProto *proto, GError **error)
     if (!check_n_values (self, error))
       return FALSE;
     if (*name == '\0')
-      return FAIL (FORMAT, _("tensor %" G_GSIZE_FORMAT " has no name"), i);
+      return FAIL (FORMAT, _("tensor %zu has no name"), i);
     if (mien_graph_find (self->graph, name) >= 0)
       return FAIL (FORMAT, _("tensor %s is there twice"), shown);
     tensor = mien_onnx_tensor (proto->initializer[i], &self->external, error);
@@ -157,7 +158,7 @@ read_inputs (Reader *self, const Onnx__GraphProto *proto, GError **error)
     if (!check_n_values (self, error))
       return FALSE;
     if (*name == '\0')
-      return FAIL (FORMAT, _("input %" G_GSIZE_FORMAT " has no name"), i);
+      return FAIL (FORMAT, _("input %zu has no name"), i);
     if (!g_hash_table_add (seen, (gpointer) name))
       return FAIL (FORMAT, _("input %s is there twice"), shown);
     if (!read_type (proto->input[i], _("input"), &type, &shape, error))

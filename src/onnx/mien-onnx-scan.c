@@ -25,7 +25,7 @@ typedef struct {
 static gboolean
 fail_damaged (GError **error, gsize position, const char *what)
 {
-  g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is not an ONNX network, or is damaged: %s at byte %" G_GSIZE_FORMAT),
+  g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is not an ONNX network, or is damaged: %s at byte %zu"),
                what, position);
   return FALSE;
 }
@@ -34,7 +34,7 @@ static gboolean
 fail_cut (GError **error, gsize missing)
 {
   g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT,
-               _("is cut off, or is not an ONNX network (missing bytes: %" G_GSIZE_FORMAT "); get the file again"),
+               _("is cut off, or is not an ONNX network (missing bytes: %zu); get the file again"),
                missing);
   return FALSE;
 }
@@ -158,7 +158,7 @@ mien_onnx_scan (const ProtobufCMessageDescriptor *descriptor, const guint8 *data
         goto too_many;
       if (depth == MAX_DEPTH) {
         g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED,
-                     _("holds graphs nested too deeply (at byte %" G_GSIZE_FORMAT "); networks with branches or loops are not supported"), start);
+                     _("holds graphs nested too deeply (at byte %zu); networks with branches or loops are not supported"), start);
         return FALSE;
       }
       levels[depth++] = (Level) { .descriptor = field->descriptor, .end = position + length };
@@ -166,7 +166,7 @@ mien_onnx_scan (const ProtobufCMessageDescriptor *descriptor, const guint8 *data
     }
     if (field != NULL && field->type == PROTOBUF_C_TYPE_STRING && strcmp (field->name, "doc_string") != 0 &&
         !g_utf8_validate_len ((const char *) data + position, length, NULL)) {
-      g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is damaged: field \"%s\" at byte %" G_GSIZE_FORMAT " is not UTF-8 text"),
+      g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, _("is damaged: field \"%s\" at byte %zu is not UTF-8 text"),
                    field->name, start);
       return FALSE;
     }
@@ -181,7 +181,7 @@ mien_onnx_scan (const ProtobufCMessageDescriptor *descriptor, const guint8 *data
   return TRUE;
 
 too_many:
-  g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("has more parts than a network of this program may have (at byte %" G_GSIZE_FORMAT ")"),
+  g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("has more parts than a network of this program may have (at byte %zu)"),
                position);
   return FALSE;
 }

@@ -4,6 +4,7 @@
 #include "mien-config.h"
 
 #include <glib/gi18n-lib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "onnx/mien-onnx-private.h"
@@ -25,11 +26,11 @@ static gboolean
 read_shape (const Onnx__TensorProto *proto, MienShape *shape, gsize *n_elems, GError **error)
 {
   if (proto->n_dims > MIEN_MAX_RANK)
-    return FAIL (UNSUPPORTED, _("it has %" G_GSIZE_FORMAT " dimensions, more than %d"), proto->n_dims, MIEN_MAX_RANK);
+    return FAIL (UNSUPPORTED, _("it has %zu dimensions, more than %d"), proto->n_dims, MIEN_MAX_RANK);
   shape->rank = proto->n_dims;
   for (int i = 0; i < shape->rank; i++) {
     if (proto->dims[i] < 0)
-      return FAIL (FORMAT, _("dimension %d is %" G_GINT64_FORMAT ", a size cannot be negative"), i, (gint64) proto->dims[i]);
+      return FAIL (FORMAT, _("dimension %d is %" PRId64 ", a size cannot be negative"), i, (gint64) proto->dims[i]);
     shape->dim[i] = proto->dims[i];
   }
   if (!mien_shape_n_elems (shape, n_elems) || *n_elems > MIEN_TENSOR_MAX_BYTES / mien_type_size (proto->data_type)) {
@@ -87,7 +88,7 @@ read_from_file (const Onnx__TensorProto *proto, MienOnnxExternal *external, Mien
   if (location == NULL)
     return FAIL (FORMAT, _("its data are said to be in a second file, which is not named"));
   if (has_length && length != n_bytes)
-    return FAIL (FORMAT, _("its size asks for %" G_GSIZE_FORMAT " bytes, but %" G_GUINT64_FORMAT " are announced"), n_bytes, length);
+    return FAIL (FORMAT, _("its size asks for %zu bytes, but %" PRIu64 " are announced"), n_bytes, length);
   if (n_bytes > MIEN_ONNX_MAX_FILE - external->n_read)
     return FAIL (SIZE, _("the network's data files hold more than this program reads"));
   *tensor = mien_tensor_try_new (proto->data_type, shape, error);
@@ -111,7 +112,7 @@ read_int32s (const Onnx__TensorProto *proto, MienTensor *tensor, GError **error)
     const gint32 value = proto->int32_data[i];
 
     if (value < ranges[r].min || value > ranges[r].max)
-      return FAIL (FORMAT, _("its number %" G_GSIZE_FORMAT ", %d, does not fit its type %s"), i, value, mien_type_name (tensor->type));
+      return FAIL (FORMAT, _("its number %zu, %d, does not fit its type %s"), i, value, mien_type_name (tensor->type));
     if (size == 1)
       ((guint8 *) tensor->data)[i] = (guint8) value;
     else if (size == 2)
@@ -127,7 +128,7 @@ check_bools (const MienTensor *tensor, GError **error)
 {
   for (gsize i = 0; tensor->type == MIEN_BOOL && i < tensor->n_elems; i++)
     if (((const guint8 *) tensor->data)[i] > 1)
-      return FAIL (FORMAT, _("its number %" G_GSIZE_FORMAT " is neither true nor false"), i);
+      return FAIL (FORMAT, _("its number %zu is neither true nor false"), i);
   return TRUE;
 }
 
@@ -150,7 +151,7 @@ copy_values (const Onnx__TensorProto *proto, MienTensor *tensor, GError **error)
   case MIEN_U32:
     for (gsize i = 0; i < tensor->n_elems; i++) {
       if (proto->uint64_data[i] > G_MAXUINT32)
-        return FAIL (FORMAT, _("its number %" G_GSIZE_FORMAT " does not fit its type %s"), i, mien_type_name (tensor->type));
+        return FAIL (FORMAT, _("its number %zu does not fit its type %s"), i, mien_type_name (tensor->type));
       ((guint32 *) tensor->data)[i] = proto->uint64_data[i];
     }
     return TRUE;
@@ -205,8 +206,8 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **
     if (there != wanted) {
       g_autofree char *text = mien_shape_to_string (&shape);
 
-      return FAIL (FORMAT, raw ? _("its size %s %s asks for %" G_GSIZE_FORMAT " bytes, but %" G_GSIZE_FORMAT " are there")
-                               : _("its size %s %s asks for %" G_GSIZE_FORMAT " numbers, but %" G_GSIZE_FORMAT " are there"),
+      return FAIL (FORMAT, raw ? _("its size %s %s asks for %zu bytes, but %zu are there")
+                               : _("its size %s %s asks for %zu numbers, but %zu are there"),
                    text, mien_type_name (proto->data_type), wanted, there);
     }
     *tensor = mien_tensor_try_new (proto->data_type, &shape, error);
