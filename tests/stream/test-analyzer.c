@@ -195,7 +195,7 @@ test_one_pending (Fixture *fixture, gconstpointer data)
     while (g_atomic_int_get (&fake_predictor_runs) < i)
       g_usleep (1000);
   }
-  g_usleep (300 * 1000); /* the fourth is published by then */
+  g_usleep (600 * 1000); /* the fourth is published by then */
   spin (100);
   g_assert_cmpuint (fixture->results->len, ==, 1);
   g_assert_cmpint (((MienResult *) fixture->results->pdata[0])->time_us, ==, 4);

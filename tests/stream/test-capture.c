@@ -185,7 +185,7 @@ test_demo (Fixture *fixture, gconstpointer data)
     g_assert_cmpmem (fixture->last->pixels + y * fixture->last->stride_bytes, MIEN_DEMO_WIDTH * 4, expected + y * MIEN_DEMO_WIDTH * 4, MIEN_DEMO_WIDTH * 4);
   g_object_get (fixture->capture, "frame-rate", &frame_rate, NULL);
   g_assert_cmpfloat (frame_rate, >, 1);
-  g_assert_cmpfloat (frame_rate, <, 45);
+  g_assert_cmpfloat (frame_rate, <, 100); /* a stalled computer catches up */
 }
 
 static void

@@ -354,12 +354,56 @@ test_hostile_decoder (void)
   {
     g_autoptr (GError) error = NULL;
 
+    use_decoder (folder, "#!/bin/sh\nkill -XCPU $$\n"); /* what the limit on processor time does */
+    g_assert_null (load_bytes (bmp_2x2, sizeof bmp_2x2, &error));
+    g_assert_error (error, MIEN_IMAGE_ERROR, MIEN_IMAGE_ERROR_TOO_LARGE);
+    assert_sentence (error, "picture");
+  }
+  {
+    g_autoptr (GError) error = NULL;
+
     g_setenv ("MIEN_LIBEXECDIR", "/nonexistent", TRUE);
     g_assert_null (load_bytes (bmp_2x2, sizeof bmp_2x2, &error));
     assert_sentence (error, "/nonexistent/mien-decode");
   }
   g_unsetenv ("MIEN_LIBEXECDIR");
   mien_test_remove_dir (folder);
+}
+
+/* The rights that mien-decode has while it waits for a file. */
+static void
+test_limits (void)
+{
+  static const struct { const char *name; guint64 soft; } limits[] = {
+    { "Max cpu time", MIEN_IMAGE_TIME_LIMIT_S }, { "Max file size", 0 }, { "Max core file size", 0 },
+#ifndef __SANITIZE_ADDRESS__
+    { "Max address space", MIEN_DECODE_MAX_MEMORY },
+#endif
+  };
+  g_autofree char *decoder = g_build_filename (g_getenv ("MIEN_BUILD_ROOT") != NULL ? g_getenv ("MIEN_BUILD_ROOT") : "_build", "src/vision/mien-decode", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSubprocess) process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, decoder, NULL);
+  g_autofree char *path = NULL;
+  gboolean all = FALSE;
+
+  g_assert_no_error (error);
+  path = g_strdup_printf ("/proc/%s/limits", g_subprocess_get_identifier (process));
+  for (int tries = 0; tries < 1000 && !all; tries++) { /* it may not have come so far */
+    g_autofree char *text = NULL;
+
+    g_usleep (5000);
+    all = g_file_get_contents (path, &text, NULL, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS (limits) && all; i++) {
+      const char *line = strstr (text, limits[i].name);
+
+      g_assert_nonnull (line);
+      line += strlen (limits[i].name);
+      all &= strncmp (g_strchug ((char *) line), "unlimited", 9) != 0 && g_ascii_strtoull (line, NULL, 10) == limits[i].soft;
+    }
+  }
+  g_subprocess_force_exit (process);
+  g_subprocess_wait (process, NULL, NULL);
+  g_assert_true (all);
 }
 
 static void
@@ -486,6 +530,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/image/refused", test_refused);
   g_test_add_func ("/image/files", test_files);
   g_test_add_func ("/image/hostile-decoder", test_hostile_decoder);
+  g_test_add_func ("/image/limits", test_limits);
   g_test_add_func ("/image/async", test_async);
   g_test_add_func ("/image/odd-files", test_odd_files);
   g_test_add_func ("/image/odd-upright", test_odd_upright);
