@@ -35,6 +35,7 @@ struct _MienWindow {
   char *source;       /* as chosen; "": automatic */
   char *details;      /* the long text behind the newest toast */
 
+  const char *view;   /* on show until now; static */
   gboolean started;   /* the capture was asked to run */
   guint wait_id;      /* waiting for the list of cameras */
 };

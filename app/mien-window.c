@@ -421,9 +421,16 @@ analysis_failed_cb (MienAnalyzer *analyzer, const char *message, MienWindow *sel
 static void
 view_changed_cb (MienWindow *self)
 {
-  const char *view = get_view (self);
+  const char *view = get_view (self), *before = self->view;
   GtkWidget *pane = adw_view_stack_get_visible_child (self->views);
+  MienModel *model;
 
+  self->view = g_intern_string (view);
+  /* The layers show the face that was just looked at. */
+  if (g_str_equal (view, "layers") && g_strcmp0 (before, "photo") == 0 && mien_photo_pane_get_face (self->photo, &model) != NULL)
+    g_settings_set_string (self->settings, "layers-source", "photo");
+  else if (g_str_equal (view, "layers") && g_strcmp0 (before, "live") == 0)
+    g_settings_set_string (self->settings, "layers-source", "live");
   gtk_stack_set_visible_child_name (self->start, view);
   g_settings_set_string (self->settings, "view", view);
   mien_window_set_action_state (self, "view", g_variant_new_string (view));

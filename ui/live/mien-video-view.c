@@ -327,6 +327,7 @@ mien_video_view_init (MienVideoView *self)
   g_signal_connect (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
   gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
+  g_signal_connect (self, "state-flags-changed", G_CALLBACK (gtk_widget_queue_draw), NULL); /* the focus ring */
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Picture"), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
                                   _("Faces found in the picture. The arrow keys choose one."), -1);
 }

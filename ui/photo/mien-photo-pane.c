@@ -108,6 +108,7 @@ static void
 show_photo (MienPhotoPane *self, MienResult *result)
 {
   GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+  GtkWidget *focus;
   g_autofree char *facts = NULL, *title = dup_title (self);
 
   end_wait (self);
@@ -121,8 +122,10 @@ show_photo (MienPhotoPane *self, MienResult *result)
   mien_face_panel_set_facts (self->panel, facts);
   show_chosen (self);
   gtk_stack_set_visible_child_name (self->stack, "photo");
-  if (gtk_widget_get_mapped (GTK_WIDGET (self)) && GTK_IS_WINDOW (root) && !gtk_window_get_focus_visible (GTK_WINDOW (root)))
-    gtk_widget_grab_focus (GTK_WIDGET (self->view)); /* so that the keys go through faces and photos */
+  /* So that the keys go through faces and photos; who steps by the buttons stays on them. */
+  focus = root != NULL ? gtk_root_get_focus (root) : NULL;
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)) && (focus == NULL || !gtk_widget_is_ancestor (focus, GTK_WIDGET (self))))
+    gtk_widget_grab_focus (GTK_WIDGET (self->view));
 }
 
 static void
