@@ -231,8 +231,8 @@ def _():
 def read_photo(picture, label):
     send(picture)
     wait_for('the photo view', lambda: selected_view() == 'Photo')
-    wait_for('the result of the photo', lambda: [face['label'] for result in read_results() if result['file'].endswith(os.path.basename(picture))
-                                                 for face in result['faces']] == [label])
+    wait_for('the result of the photo', lambda: {face['label'] for result in read_results() if result['file'].endswith(os.path.basename(picture))
+                                                 for face in result['faces']} == {label})
     wait_for('the photo\'s bars', lambda: highest(read_bars('MienPhotoPane')) == NAMES[label])
 
 
