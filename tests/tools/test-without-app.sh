@@ -36,11 +36,11 @@ configure ()
 
 links_no_gtk ()
 {
-  ldd "$work/app/cli/mien-cli" && ! ldd "$work/app/cli/mien-cli" | grep -E 'libgtk|libadwaita|libgdk-|libX11'
+  ldd "$work/app/cli/mien-cli" && ! ldd "$work/app/cli/mien-cli" | grep -E 'libgtk|libadwaita|libgdk-'
 }
 
 check "configures with -Dapp=disabled" configure
 check "builds mien-cli" ninja -C "$work" app/cli/mien-cli
 check "mien-cli runs" "$work/app/cli/mien-cli" --version
-check "mien-cli links no GTK and no display" links_no_gtk
+check "mien-cli links no GTK" links_no_gtk
 exit $failed
