@@ -42,6 +42,7 @@ tick_cb (GtkWidget *widget, GdkFrameClock *clock, gpointer user_data)
   gint64 passed = self->last_us == 0 ? 16667 : now - self->last_us;
 
   self->last_us = now;
+  passed = MAX (passed, 1000); /* the clock foretells times and may step back a little */
   if (!step_rows (self, 1 - exp (-passed / GLIDE_US)))
     return G_SOURCE_CONTINUE;
   self->tick_id = 0;
@@ -54,6 +55,25 @@ remove_rows (MienProbabilityBars *self)
   for (guint i = 0; i < self->rows->len; i++)
     gtk_widget_unparent (g_ptr_array_index (self->rows, i));
   g_ptr_array_set_size (self->rows, 0);
+}
+
+/* What comes on screen stands where it belongs; only what is seen glides. */
+static void
+mien_probability_bars_map (GtkWidget *widget)
+{
+  step_rows (MIEN_PROBABILITY_BARS (widget), 1);
+  GTK_WIDGET_CLASS (mien_probability_bars_parent_class)->map (widget);
+}
+
+static void
+mien_probability_bars_unmap (GtkWidget *widget)
+{
+  MienProbabilityBars *self = MIEN_PROBABILITY_BARS (widget);
+
+  if (self->tick_id != 0)
+    gtk_widget_remove_tick_callback (widget, self->tick_id);
+  self->tick_id = 0;
+  GTK_WIDGET_CLASS (mien_probability_bars_parent_class)->unmap (widget);
 }
 
 static void
@@ -84,6 +104,8 @@ mien_probability_bars_class_init (MienProbabilityBarsClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = mien_probability_bars_dispose;
   G_OBJECT_CLASS (klass)->finalize = mien_probability_bars_finalize;
+  widget_class->map = mien_probability_bars_map;
+  widget_class->unmap = mien_probability_bars_unmap;
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BOX_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "probabilitybars");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_GROUP);
