@@ -323,6 +323,15 @@ mien_photo_pane_get_property (GObject *object, guint id, GValue *value, GParamSp
   }
 }
 
+/* What is being read holds a reference, so that this comes before dispose when the window goes. */
+static void
+mien_photo_pane_unroot (GtkWidget *widget)
+{
+  g_cancellable_cancel (MIEN_PHOTO_PANE (widget)->cancellable);
+  end_wait (MIEN_PHOTO_PANE (widget));
+  GTK_WIDGET_CLASS (mien_photo_pane_parent_class)->unroot (widget);
+}
+
 static void
 mien_photo_pane_dispose (GObject *object)
 {
@@ -357,6 +366,7 @@ mien_photo_pane_class_init (MienPhotoPaneClass *klass)
   object_class->get_property = mien_photo_pane_get_property;
   object_class->dispose = mien_photo_pane_dispose;
   object_class->finalize = mien_photo_pane_finalize;
+  widget_class->unroot = mien_photo_pane_unroot;
   props[PROP_PANEL_SHOWN] = g_param_spec_boolean ("panel-shown", NULL, NULL, TRUE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   props[PROP_TITLE] = g_param_spec_string ("title", NULL, NULL, NULL, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, props);
