@@ -58,6 +58,9 @@ node_free (gpointer data)
 {
   MienNode *self = data;
 
+  if (data == NULL)
+    return;
+
   g_ptr_array_unref (self->attrs);
   g_free (self->inputs);
   g_free (self->outputs);
@@ -426,6 +429,15 @@ mien_graph_sort (MienGraph *self, GError **error)
   if (n > 0)
     memcpy (self->nodes->pdata, order, n * sizeof *order);
   return set_producers (self, is_input, error);
+}
+
+GPtrArray *
+mien_graph_steal_nodes (MienGraph *self)
+{
+  GPtrArray *nodes = self->nodes;
+
+  self->nodes = g_ptr_array_new_with_free_func (node_free);
+  return nodes;
 }
 
 void

@@ -123,6 +123,10 @@ gboolean mien_graph_sort (MienGraph *self, GError **error);
  * graph must be sorted or built in order. */
 void mien_graph_prune (MienGraph *self);
 
+/* The nodes, and a graph without any: for passes that write the list anew. Nodes that are added again are replaced by NULL in
+ * the old list, the others go with it. (transfer full) */
+GPtrArray *mien_graph_steal_nodes (MienGraph *self);
+
 /* A name from a file made fit for a message: very long ones are shortened in the middle, control characters replaced;
  * mien_graph_quote() adds quotation marks. name is UTF-8. (transfer full) */
 char *mien_graph_shown (const char *name);

@@ -5,6 +5,7 @@ void
 mien_kernels_init (MienKernels *self, MienCpuLevel cpu)
 {
   self->cpu = MIN (cpu, mien_cpu_detect ());
+  mien_blocked_kernels_init (&self->blocked, self->cpu);
   mien_gemm_kernels_init (&self->gemm, self->cpu);
   mien_vector_kernels_init (&self->vector, self->cpu);
 }

@@ -2,6 +2,7 @@
 /* The kernel tables of one processor level, together: what a plan hands to its operators. */
 #pragma once
 
+#include "kernels/mien-blocked.h"
 #include "kernels/mien-conv.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
@@ -11,6 +12,7 @@ G_BEGIN_DECLS
 
 struct _MienKernels {
   MienCpuLevel cpu;
+  MienBlockedKernels blocked;
   MienGemmKernels gemm;
   MienVectorKernels vector;
 };

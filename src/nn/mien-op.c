@@ -5,6 +5,7 @@
 #include "nn/mien-op.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "nn/ops/mien-ops.h"
 
@@ -13,6 +14,7 @@
 static const MienOp *const families[] = {
   mien_ops_binary,
   mien_ops_cast,
+  mien_ops_blocked,
   mien_ops_conv,
   mien_ops_gemm,
   mien_ops_instance,
@@ -111,9 +113,12 @@ mien_op_infer (const MienOp *op, MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
+/* What stood in the file before it was exchanged for a blocked form. */
 static char *
 describe (const char *op, const char *name)
 {
+  if (g_str_has_prefix (op, "Blocked"))
+    op += strlen ("Blocked");
   if (g_utf8_strlen (name, -1) > MAX_NAME_CHARS) {
     g_autofree char *start = g_utf8_substring (name, 0, MAX_NAME_CHARS);
 

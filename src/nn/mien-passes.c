@@ -196,8 +196,10 @@ fuse_activations (MienGraph *graph, const int *keep, int n_keep)
 }
 
 void
-mien_passes_run (MienGraph *graph, const int *keep, int n_keep)
+mien_passes_run (MienGraph *graph, const int *keep, int n_keep, gboolean blocked)
 {
   mien_passes_fold_norm (graph, keep, n_keep);
   fuse_activations (graph, keep, n_keep);
+  if (blocked)
+    mien_passes_block (graph, keep, n_keep);
 }

@@ -3,6 +3,7 @@
  *
  *   fold     Conv, Gemm + BatchNormalization (inference) become one operator, where weights are constants
  *   fuse     Conv, Gemm + Relu or Clip: the activation joins the operator (attributes mien.lo, mien.hi)
+ *   block    convolutions and pools exchange blocked tensors (kernels/mien-blocked.h); sums join the convolution before them
  *
  * Thread   pure, but for the graph */
 #pragma once
@@ -11,9 +12,12 @@
 
 G_BEGIN_DECLS
 
-void mien_passes_run (MienGraph *graph, const int *keep, int n_keep);
+/* blocked: the kernels to come know blocked tensors. */
+void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, gboolean blocked);
 
 /* The first of them alone: what an exported model wants. */
 void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
+
+void mien_passes_block (MienGraph *graph, const int *keep, int n_keep);
 
 G_END_DECLS

@@ -205,7 +205,7 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
   if (!mien_graph_sort (self->graph, error))
     return NULL;
   if (!options->no_passes)
-    mien_passes_run (self->graph, options->keep, options->n_keep);
+    mien_passes_run (self->graph, options->keep, options->n_keep, self->kernels.blocked.lanes > 0);
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
   set_tensors (self);

@@ -2,6 +2,7 @@
 /* Prototypes of the kernels that stand in files per instruction set; only the tables' init functions use them. */
 #pragma once
 
+#include "kernels/mien-blocked.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
 
@@ -10,7 +11,8 @@
                                  const MienGemmTail *tail);                                                              \
   void mien_gemm_f32_rows_##isa (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, \
                                  const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc);                                \
-  void mien_vector_kernels_init_##isa (MienVectorKernels *self);
+  void mien_vector_kernels_init_##isa (MienVectorKernels *self);                                                         \
+  void mien_blocked_kernels_init_##isa (MienBlockedKernels *self);
 
 MIEN_X86_KERNELS (avx2)
 MIEN_X86_KERNELS (avx512)

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The kernels of mien-blocked.h written once with the compiler's vector types; a file per instruction set sets
+ *   LANES     floats in a vector register
+ *   GROUP     most blocks of output channels a tile computes (2 or 4)
+ *   NAME(x)   name of function x
+ * and includes this. A tile keeps GROUP x 6 (or fewer blocks x more pixels) sums in registers: for every input channel it loads GROUP
+ * vectors of weights and multiplies them with one broadcast value a pixel. */
+#include "kernels/mien-blocked.h"
+
+#include <string.h>
+
+typedef float Vec __attribute__ ((vector_size (LANES * 4)));
+typedef float VecU __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
+typedef int VecI __attribute__ ((vector_size (LANES * 4)));
+
+#define INLINE static inline __attribute__ ((always_inline))
+
+enum { CHUNK_FLOATS = 80 * 1024 }; /* weights of as many channels as stay in cache are used for all rows, then the next */
+
+INLINE Vec
+load (const float *x)
+{
+  return (Vec) * (const VecU *) x;
+}
+
+INLINE void
+store (float *y, Vec x)
+{
+  *(VecU *) y = (VecU) x;
+}
+
+INLINE Vec
+splat (float x)
+{
+  return x - (Vec) { 0 };
+}
+
+INLINE Vec
+clamp (Vec x, float lo, float hi)
+{
+  const Vec l = splat (lo), h = splat (hi);
+  VecI low = x < l, high = x > h;
+
+  x = (Vec) (((VecI) l & low) | ((VecI) x & ~low));
+  return (Vec) (((VecI) h & high) | ((VecI) x & ~high));
+}
+
+/* What all tiles of a row share. Steps in floats. */
+typedef struct {
+  const MienBlockedShape *shape;
+  const float *x, *w, *bias, *residual;
+  float *y;
+  ptrdiff_t x_row, x_plane;            /* rows (with dilation) and blocks of x */
+  ptrdiff_t x_tap;                     /* neighbouring taps of a row */
+  ptrdiff_t y_plane, residual_plane;
+  int n_channels;                      /* input channels, rounded up to whole blocks */
+  bool first, last;                    /* chunk of input channels */
+} Row;
+
+INLINE void
+finish_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
+{
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < QT; i++) {
+      Vec sum = acc[g][i];
+      if (row->last) {
+        if (row->residual != NULL)
+          sum += load (row->residual + g * row->residual_plane + (q + i) * LANES);
+        sum = clamp (sum, row->shape->lo, row->shape->hi);
+      }
+      store (row->y + g * row->y_plane + (q + i) * LANES, sum);
+    }
+  }
+}
+
+INLINE void
+start_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
+{
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    const Vec bias = row->bias != NULL ? load (row->bias + g * LANES) : (Vec) { 0 };
+#pragma GCC unroll 12
+    for (int i = 0; i < QT; i++)
+      acc[g][i] = row->first ? bias : load (row->y + g * row->y_plane + (q + i) * LANES);
+  }
+}
+
+/* G blocks of channels x QT pixels; pixels of x are step floats apart. */
+INLINE void
+conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
+{
+  const float *x = row->x + q * step, *w = row->w;
+  const int n_r = row->shape->r, n_s = row->shape->s;
+  Vec acc[4][12];
+
+  start_tile (row, G, QT, acc, q);
+  for (int c = 0; c < row->n_channels; c += LANES, x += row->x_plane) {
+    for (int r = 0; r < n_r; r++) {
+      const float *at = x + r * row->x_row;
+      for (int s = 0; s < n_s; s++, at += row->x_tap) {
+        for (int l = 0; l < LANES; l++, w += G * LANES) {
+          Vec weights[4];
+#pragma GCC unroll 4
+          for (int g = 0; g < G; g++)
+            weights[g] = load (w + g * LANES);
+#pragma GCC unroll 12
+          for (int i = 0; i < QT; i++) {
+            const Vec value = splat (at[i * step + l]);
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++)
+              acc[g][i] += value * weights[g];
+          }
+        }
+      }
+    }
+  }
+  finish_tile (row, G, QT, acc, q);
+}
+
+/* One row of n_q pixels in tiles of MOST and smaller. */
+#define DEFINE_ROW(NAME_, TILE, G, MOST, STEP)                     \
+  static __attribute__ ((noinline)) void NAME_ (const Row *row)    \
+  {                                                                \
+    const int n_q = row->shape->q;                                 \
+    const ptrdiff_t step = STEP;                                   \
+    int q = 0;                                                     \
+    for (; q + MOST <= n_q; q += MOST)                             \
+      TILE (row, G, MOST, step, q);                                \
+    if (MOST > 6 && q + 6 <= n_q) {                                \
+      TILE (row, G, 6, step, q);                                   \
+      q += 6;                                                      \
+    }                                                              \
+    if (MOST > 4 && q + 4 <= n_q) {                                \
+      TILE (row, G, 4, step, q);                                   \
+      q += 4;                                                      \
+    }                                                              \
+    if (MOST > 2 && q + 2 <= n_q) {                                \
+      TILE (row, G, 2, step, q);                                   \
+      q += 2;                                                      \
+    }                                                              \
+    for (; q < n_q; q++)                                           \
+      TILE (row, G, 1, step, q);                                   \
+  }
+
+#if LANES == 16
+#define MOST_4 6
+#define MOST_3 8
+#define MOST_2 12
+#define MOST_1 12
+DEFINE_ROW (conv_4_1, conv_tile, 4, MOST_4, LANES)
+DEFINE_ROW (conv_4_2, conv_tile, 4, MOST_4, 2 * LANES)
+DEFINE_ROW (conv_4_n, conv_tile, 4, MOST_4, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_3_1, conv_tile, 3, MOST_3, LANES)
+DEFINE_ROW (conv_3_2, conv_tile, 3, MOST_3, 2 * LANES)
+DEFINE_ROW (conv_3_n, conv_tile, 3, MOST_3, row->shape->stride_w * LANES)
+#else
+#define MOST_2 6
+#define MOST_1 12
+#endif
+DEFINE_ROW (conv_2_1, conv_tile, 2, MOST_2, LANES)
+DEFINE_ROW (conv_2_2, conv_tile, 2, MOST_2, 2 * LANES)
+DEFINE_ROW (conv_2_n, conv_tile, 2, MOST_2, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_1_1, conv_tile, 1, MOST_1, LANES)
+DEFINE_ROW (conv_1_2, conv_tile, 1, MOST_1, 2 * LANES)
+DEFINE_ROW (conv_1_n, conv_tile, 1, MOST_1, row->shape->stride_w * LANES)
+
+typedef void (*RowFn) (const Row *row);
+
+static const RowFn conv_rows[][3] = {
+  { conv_1_1, conv_1_2, conv_1_n },
+  { conv_2_1, conv_2_2, conv_2_n },
+#if LANES == 16
+  { conv_3_1, conv_3_2, conv_3_n },
+  { conv_4_1, conv_4_2, conv_4_n },
+#endif
+};
+
+static int
+group_of (int k)
+{
+  const int blocks = (k + LANES - 1) / LANES;
+
+  for (int g = GROUP; g > 1; g--)
+    if (blocks % g == 0)
+      return g;
+  return 1;
+}
+
+/* Sizes of y's rows and planes, and zeros around row p. */
+static ptrdiff_t
+row_floats (const MienBlockedShape *shape)
+{
+  return (ptrdiff_t) (shape->q + 2 * shape->y_halo) * LANES;
+}
+
+static void
+zero_halo (const MienBlockedShape *shape, float *y_row, int p)
+{
+  const ptrdiff_t row = row_floats (shape), side = (ptrdiff_t) shape->y_halo * LANES;
+
+  if (shape->y_halo == 0)
+    return;
+  memset (y_row - side, 0, side * sizeof *y_row);
+  memset (y_row - side + row - side, 0, side * sizeof *y_row);
+  if (p == 0)
+    memset (y_row - side - shape->y_halo * row, 0, shape->y_halo * row * sizeof *y_row);
+  if (p == shape->p - 1)
+    memset (y_row - side + row, 0, shape->y_halo * row * sizeof *y_row);
+}
+
+/* Where a pixel row of a blocked tensor begins, behind the halo. */
+INLINE ptrdiff_t
+offset_of (int blocks, int h, int w, int halo, int n, int block, int row)
+{
+  return ((((ptrdiff_t) n * blocks + block) * (h + 2 * halo) + row + halo) * (w + 2 * halo) + halo) * LANES;
+}
+
+static int
+blocks_of (int channels)
+{
+  return (channels + LANES - 1) / LANES;
+}
+
+static void
+conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
+{
+  const int group = group_of (shape->k), c_blocks = blocks_of (shape->c), k_blocks = blocks_of (shape->k), n_groups = k_blocks / group;
+  const RowFn run = conv_rows[group - 1][shape->stride_w <= 2 ? shape->stride_w - 1 : 2];
+  const ptrdiff_t per_block = (ptrdiff_t) LANES * shape->r * shape->s * group * LANES; /* weights of a block of input channels */
+  const int at_once = per_block * c_blocks <= CHUNK_FLOATS ? c_blocks : (int) (per_block > CHUNK_FLOATS ? 1 : CHUNK_FLOATS / per_block);
+  const ptrdiff_t x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
+  Row row = {
+    .shape = shape,
+    .x_row = x_row * shape->dilation_h,
+    .x_plane = x_row * (shape->h + 2 * shape->x_halo),
+    .x_tap = (ptrdiff_t) shape->dilation_w * LANES,
+    .y_plane = row_floats (shape) * (shape->p + 2 * shape->y_halo),
+    .residual_plane = (ptrdiff_t) (shape->p + 2 * shape->residual_halo) * (shape->q + 2 * shape->residual_halo) * LANES,
+  };
+
+  while (first < end) { /* rows of one picture and one group of channels */
+    const int n = first / (n_groups * shape->p), g = first / shape->p % n_groups, p0 = first % shape->p;
+    const int p1 = end - first < shape->p - p0 ? p0 + end - first : shape->p;
+    row.bias = args->bias != NULL ? args->bias + (ptrdiff_t) g * group * LANES : NULL;
+    for (int c = 0; c < c_blocks; c += at_once) {
+      const int now = c_blocks - c < at_once ? c_blocks - c : at_once;
+      row.n_channels = now * LANES;
+      row.first = c == 0;
+      row.last = c + now == c_blocks;
+      row.w = args->w + ((ptrdiff_t) g * c_blocks + c) * per_block;
+      for (int p = p0; p < p1; p++) {
+        row.x = args->x + offset_of (c_blocks, shape->h, shape->w, shape->x_halo, n, c, p * shape->stride_h - shape->pad_top) -
+                (ptrdiff_t) shape->pad_left * LANES;
+        row.y = args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, g * group, p);
+        if (args->residual != NULL)
+          row.residual = args->residual + offset_of (k_blocks, shape->p, shape->q, shape->residual_halo, n, g * group, p);
+        run (&row);
+        for (int b = 0; row.last && b < group; b++)
+          zero_halo (shape, row.y + b * row.y_plane, p);
+      }
+    }
+    first += p1 - p0;
+  }
+}
+
+/* Stem: x plain. Rows outside the picture are skipped; columns are checked a pixel at a time near the edges only. */
+INLINE Vec
+stem_pixel (const MienBlockedShape *shape, const float *x, const float *w, Vec sum, int p, int q)
+{
+  for (int c = 0; c < shape->c; c++) {
+    for (int r = 0; r < shape->r; r++) {
+      const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
+      for (int s = 0; s < shape->s; s++, w += LANES) {
+        const int at = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
+        if (h >= 0 && h < shape->h && at >= 0 && at < shape->w)
+          sum += load (w) * splat (x[((ptrdiff_t) c * shape->h + h) * shape->w + at]);
+      }
+    }
+  }
+  return sum;
+}
+
+enum { STEM_PIXELS = LANES == 16 ? 12 : 6 };
+
+/* STEM_PIXELS pixels whose windows lie within the picture's columns. */
+INLINE void
+stem_pixels (const MienBlockedShape *shape, const float *x, const float *w, Vec bias, const ptrdiff_t step, int p, int q, Vec *sums)
+{
+  for (int i = 0; i < STEM_PIXELS; i++)
+    sums[i] = bias;
+  for (int c = 0; c < shape->c; c++) {
+    for (int r = 0; r < shape->r; r++) {
+      const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
+      const float *at = x + ((ptrdiff_t) c * shape->h + h) * shape->w + q * step - shape->pad_left;
+      if (h < 0 || h >= shape->h) {
+        w += shape->s * LANES;
+        continue;
+      }
+      for (int s = 0; s < shape->s; s++, w += LANES, at += shape->dilation_w) {
+        const Vec weights = load (w);
+#pragma GCC unroll 12
+        for (int i = 0; i < STEM_PIXELS; i++)
+          sums[i] += weights * splat (at[i * step]);
+      }
+    }
+  }
+}
+
+static void
+stem (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
+{
+  const int k_blocks = blocks_of (shape->k);
+  const int span = (shape->s - 1) * shape->dilation_w;
+  Vec sums[STEM_PIXELS];
+
+  for (int unit = first; unit < end; unit++) {
+    const int n = unit / (k_blocks * shape->p), k = unit / shape->p % k_blocks, p = unit % shape->p;
+    const float *x = args->x + (ptrdiff_t) n * shape->c * shape->h * shape->w;
+    const float *w = args->w + (ptrdiff_t) k * shape->c * shape->r * shape->s * LANES;
+    const Vec bias = args->bias != NULL ? load (args->bias + (ptrdiff_t) k * LANES) : (Vec) { 0 };
+    float *y = args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, k, p);
+    for (int q = 0; q < shape->q;) {
+      const int left = q * shape->stride_w - shape->pad_left, right = left + (STEM_PIXELS - 1) * shape->stride_w + span;
+      int done = 1;
+      if (left >= 0 && right < shape->w && q + STEM_PIXELS <= shape->q) {
+        done = STEM_PIXELS;
+        if (shape->stride_w == 1)
+          stem_pixels (shape, x, w, bias, 1, p, q, sums);
+        else
+          stem_pixels (shape, x, w, bias, shape->stride_w, p, q, sums);
+      } else {
+        sums[0] = stem_pixel (shape, x, w, bias, p, q);
+      }
+      for (int i = 0; i < done; i++)
+        store (y + (ptrdiff_t) (q + i) * LANES, clamp (sums[i], shape->lo, shape->hi));
+      q += done;
+    }
+    zero_halo (shape, y, p);
+  }
+}
+
+/* Depthwise: one block, QT pixels. */
+INLINE void
+depth_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
+{
+  const float *x = row->x + q * step, *w = row->w;
+  Vec acc[4][12];
+
+  start_tile (row, G, QT, acc, q);
+  for (int r = 0; r < row->shape->r; r++) {
+    const float *at = x + r * row->x_row;
+    for (int s = 0; s < row->shape->s; s++, at += row->x_tap, w += LANES) {
+      const Vec weights = load (w);
+#pragma GCC unroll 12
+      for (int i = 0; i < QT; i++)
+        acc[0][i] += weights * load (at + i * step);
+    }
+  }
+  finish_tile (row, G, QT, acc, q);
+}
+
+DEFINE_ROW (depth_1, depth_tile, 1, MOST_1, LANES)
+DEFINE_ROW (depth_2, depth_tile, 1, MOST_1, 2 * LANES)
+DEFINE_ROW (depth_n, depth_tile, 1, MOST_1, row->shape->stride_w * LANES)
+
+static void
+depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
+{
+  const RowFn run = shape->stride_w == 1 ? depth_1 : shape->stride_w == 2 ? depth_2 : depth_n;
+  const int blocks = blocks_of (shape->k);
+  Row row = {
+    .shape = shape,
+    .x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES * shape->dilation_h,
+    .x_tap = (ptrdiff_t) shape->dilation_w * LANES,
+    .first = true,
+    .last = true,
+  };
+
+  for (int unit = first; unit < end; unit++) {
+    const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
+    row.w = args->w + (ptrdiff_t) block * shape->r * shape->s * LANES;
+    row.bias = args->bias != NULL ? args->bias + (ptrdiff_t) block * LANES : NULL;
+    row.x = args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, p * shape->stride_h - shape->pad_top) -
+            (ptrdiff_t) shape->pad_left * LANES;
+    row.y = args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
+    if (args->residual != NULL)
+      row.residual = args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, n, block, p);
+    run (&row);
+    zero_halo (shape, row.y, p);
+  }
+}
+
+/* Pools: only pixels of the picture count, the halo does not. */
+INLINE void
+pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end, const bool average)
+{
+  const int blocks = blocks_of (shape->k);
+
+  for (int unit = first; unit < end; unit++) {
+    const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
+    float *y = args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
+    for (int q = 0; q < shape->q; q++) {
+      Vec result = (Vec) { 0 };
+      int found = 0;
+      for (int r = 0; r < shape->r; r++) {
+        const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
+        if (h < 0 || h >= shape->h)
+          continue;
+        const float *x = args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, h);
+        for (int s = 0; s < shape->s; s++) {
+          const int w = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
+          if (w < 0 || w >= shape->w)
+            continue;
+          const Vec value = load (x + (ptrdiff_t) w * LANES);
+          if (average) {
+            result += value;
+          } else if (found == 0) {
+            result = value;
+          } else {
+            VecI more = value > result;
+            result = (Vec) (((VecI) value & more) | ((VecI) result & ~more));
+          }
+          found++;
+        }
+      }
+      if (average && found > 0)
+        result = result / splat ((float) found);
+      store (y + (ptrdiff_t) q * LANES, result);
+    }
+    zero_halo (shape, y, p);
+  }
+}
+
+static void
+max_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
+{
+  pool (shape, args, first, end, false);
+}
+
+static void
+average_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
+{
+  pool (shape, args, first, end, true);
+}
+
+void
+NAME (blocked_kernels_init) (MienBlockedKernels *self)
+{
+  *self = (MienBlockedKernels) { LANES, GROUP, conv, stem, depth, max_pool, average_pool };
+}

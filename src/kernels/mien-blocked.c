@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocked tensors: packing, layouts and the table. The kernels are in mien-blocked-simd.h; their reference is the plain convolution
+ * of mien-conv.h. */
+#include "kernels/mien-blocked.h"
+
+#include <string.h>
+
+#if MIEN_HAVE_X86
+#include "kernels/x86/mien-x86.h"
+#endif
+
+void
+mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienBlockedKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_AVX2)
+    return;
+  mien_blocked_kernels_init_avx2 (self);
+  if (cpu < MIEN_CPU_AVX512)
+    return;
+  mien_blocked_kernels_init_avx512 (self);
+#endif
+}
+
+static int
+blocks_of (const MienBlockedKernels *self, int channels)
+{
+  return (channels + self->lanes - 1) / self->lanes;
+}
+
+int
+mien_blocked_group (const MienBlockedKernels *self, int k)
+{
+  for (int group = self->max_group; group > 1; group--)
+    if (blocks_of (self, k) % group == 0)
+      return group;
+  return 1;
+}
+
+int
+mien_blocked_rows (const MienBlockedKernels *self, const MienBlockedShape *shape, bool grouped)
+{
+  return shape->n * (blocks_of (self, shape->k) / (grouped ? mien_blocked_group (self, shape->k) : 1)) * shape->p;
+}
+
+size_t
+mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape)
+{
+  return (size_t) blocks_of (self, shape->k) * self->lanes * blocks_of (self, shape->c) * self->lanes * shape->r * shape->s;
+}
+
+/* One weight, 0 beyond the model's channels. */
+static float
+weight_at (const MienBlockedShape *shape, const float *w, int k, int c, int tap)
+{
+  return k < shape->k && c < shape->c ? w[((size_t) k * shape->c + c) * shape->r * shape->s + tap] : 0;
+}
+
+void
+mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed)
+{
+  const int lanes = self->lanes, width = mien_blocked_group (self, shape->k) * lanes;
+
+  for (int k = 0; k < blocks_of (self, shape->k) * lanes; k += width)
+    for (int c = 0; c < blocks_of (self, shape->c) * lanes; c += lanes)
+      for (int tap = 0; tap < shape->r * shape->s; tap++)
+        for (int l = 0; l < lanes; l++)
+          for (int i = 0; i < width; i++)
+            *packed++ = weight_at (shape, w, k + i, c + l, tap);
+}
+
+size_t
+mien_blocked_stem_size (const MienBlockedKernels *self, const MienBlockedShape *shape)
+{
+  return (size_t) blocks_of (self, shape->k) * self->lanes * shape->c * shape->r * shape->s;
+}
+
+void
+mien_blocked_pack_stem (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed)
+{
+  for (int k = 0; k < blocks_of (self, shape->k) * self->lanes; k += self->lanes)
+    for (int c = 0; c < shape->c; c++)
+      for (int tap = 0; tap < shape->r * shape->s; tap++)
+        for (int i = 0; i < self->lanes; i++)
+          *packed++ = weight_at (shape, w, k + i, c, tap);
+}
+
+size_t
+mien_blocked_depth_size (const MienBlockedKernels *self, const MienBlockedShape *shape)
+{
+  return (size_t) blocks_of (self, shape->k) * self->lanes * shape->r * shape->s;
+}
+
+void
+mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed)
+{
+  const int n_taps = shape->r * shape->s;
+
+  for (int c = 0; c < blocks_of (self, shape->k) * self->lanes; c += self->lanes)
+    for (int tap = 0; tap < n_taps; tap++)
+      for (int i = 0; i < self->lanes; i++)
+        *packed++ = c + i < shape->k ? w[(size_t) (c + i) * n_taps + tap] : 0;
+}
+
+size_t
+mien_blocked_size (int lanes, int n, int c, int h, int w, int halo)
+{
+  return (size_t) n * ((c + lanes - 1) / lanes) * (h + 2 * halo) * (w + 2 * halo) * lanes;
+}
+
+void
+mien_blocked_from_plain (int lanes, int n, int c, int h, int w, int halo, const float *plain, float *blocked)
+{
+  const int blocks = (c + lanes - 1) / lanes;
+
+  memset (blocked, 0, mien_blocked_size (lanes, n, c, h, w, halo) * sizeof *blocked);
+  for (int i = 0; i < n * blocks; i++) {
+    for (int l = 0; l < lanes && i % blocks * lanes + l < c; l++) {
+      const float *from = plain + ((size_t) (i / blocks) * c + i % blocks * lanes + l) * h * w;
+      for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+          blocked[(((size_t) i * (h + 2 * halo) + y + halo) * (w + 2 * halo) + x + halo) * lanes + l] = *from++;
+    }
+  }
+}
+
+void
+mien_blocked_to_plain (int lanes, int n, int c, int h, int w, int halo, const float *blocked, float *plain)
+{
+  const int blocks = (c + lanes - 1) / lanes;
+
+  for (int i = 0; i < n * blocks; i++) {
+    for (int l = 0; l < lanes && i % blocks * lanes + l < c; l++) {
+      float *to = plain + ((size_t) (i / blocks) * c + i % blocks * lanes + l) * h * w;
+      for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+          *to++ = blocked[(((size_t) i * (h + 2 * halo) + y + halo) * (w + 2 * halo) + x + halo) * lanes + l];
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Convolution and pooling on blocked tensors, f32: the channels of a pixel lie together in groups of `lanes`, one vector
+ * register wide, and every plane carries a border (halo) of zeros as wide as the widest padding that is read from it.
+ *
+ *   x[N][C / lanes][H + 2 halo][W + 2 halo][lanes]      channels beyond C in the last block are 0
+ *
+ * Conv     y = clamp (bias + sum over c, r, s of w[k][c][r][s] * x[c][p * stride + r * dilation - pad][likewise] + residual)
+ *          weights packed [K / (group * lanes)][C / lanes][R][S][lanes][group * lanes], group = mien_blocked_group()
+ * Stem     the same with x a plain tensor [N][C][H][W]: first layers of one or three channels; weights [K / lanes][C][R][S][lanes]
+ * Depth    depthwise, w packed [C / lanes][R][S][lanes]
+ * Pool     maximum, or average over the pixels of the input that the window covers
+ * Memory   writes every pixel of y, its halo and its spare channels included; arrays do not overlap, except residual and y
+ * Errors   none: the caller promises that no padding is wider than x_halo (stem: x is padded while it is read)
+ * Thread   pure; the functions compute rows first .. end - 1 of the n * k-groups * P rows they number, so that a caller can share them out */
+#pragma once
+
+#include "kernels/mien-cpu.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+  int n;
+  int c, h, w, x_halo; /* channels as in the model */
+  int k, p, q, y_halo;
+  int r, s, stride_h, stride_w, dilation_h, dilation_w;
+  int pad_top, pad_left;
+  int residual_halo;
+  float lo, hi; /* clamp */
+} MienBlockedShape;
+
+typedef struct {
+  const float *x;
+  const float *w;
+  const float *bias;     /* [K rounded up to lanes] or NULL */
+  const float *residual; /* like y, with its own halo, or NULL */
+  float *y;
+} MienBlockedArgs;
+
+typedef void (*MienBlockedFn) (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end);
+
+typedef struct {
+  int lanes;     /* 0: this level has no blocked kernels */
+  int max_group; /* most blocks of output channels in a tile */
+  MienBlockedFn conv, stem, depth, max_pool, average_pool;
+} MienBlockedKernels;
+
+/* Blocks of output channels that one tile of conv computes together: packed weights keep them side by side. */
+int mien_blocked_group (const MienBlockedKernels *self, int k);
+
+/* Rows that conv, stem, depth and the pools number: n * (k in groups or blocks) * p. */
+int mien_blocked_rows (const MienBlockedKernels *self, const MienBlockedShape *shape, bool grouped);
+
+/* Floats of packed weights, and packing w[K][C][R][S] (depthwise: w[C][1][R][S]). */
+size_t mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
+void mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
+size_t mien_blocked_stem_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
+void mien_blocked_pack_stem (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
+size_t mien_blocked_depth_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
+void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
+
+/* Plain x[N][C][H][W] to blocked and back. */
+size_t mien_blocked_size (int lanes, int n, int c, int h, int w, int halo); /* floats */
+void mien_blocked_from_plain (int lanes, int n, int c, int h, int w, int halo, const float *plain, float *blocked);
+void mien_blocked_to_plain (int lanes, int n, int c, int h, int w, int halo, const float *blocked, float *plain);
+
+void mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu);

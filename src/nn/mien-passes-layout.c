@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocked layouts: convolutions and pools are exchanged for their blocked forms, a value is brought back to the plain layout where
+ * something else reads it. Sums of two blocked values join the convolution that comes last, and a Relu behind it too.
+ *
+ * Every plain value keeps its index: where it is still needed, FromBlocked writes it. */
+#include "nn/mien-passes.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_STEM_CHANNELS = 4 };
+
+typedef struct {
+  MienGraph *graph;
+  int *blocked;     /* by plain value: its blocked twin, -1: none */
+  int *uses;        /* by plain value: readers, outputs and keeps count double */
+  gboolean *exists; /* by plain value: something writes it as it is */
+  int n_values;     /* plain ones */
+} Layout;
+
+static const MienTensor *
+constant (const Layout *self, int value)
+{
+  const MienValue *v = value >= 0 ? mien_graph_value (self->graph, value) : NULL;
+
+  return v != NULL && v->kind == MIEN_VALUE_CONSTANT && v->tensor != NULL && v->tensor->type == MIEN_F32 ? v->tensor : NULL;
+}
+
+static int
+twin_of (const Layout *self, int value)
+{
+  return value >= 0 && value < self->n_values ? self->blocked[value] : -1;
+}
+
+static gint64
+channels_of (const Layout *self, int blocked)
+{
+  return mien_graph_value (self->graph, blocked)->shape.dim[1]; /* noted by new_twin() */
+}
+
+static int
+new_twin (Layout *self, int plain, gint64 channels)
+{
+  const MienShape note = { .rank = 4, .dim = { -1, channels, -1, -1 } };
+
+  return self->blocked[plain] = mien_graph_add_value (self->graph, NULL, MIEN_F32, &note);
+}
+
+static void
+copy_attrs (const MienNode *from, MienNode *to)
+{
+  static const char *const lists[] = { "kernel_shape", "strides", "pads", "dilations" };
+  static const char *const floats[] = { "mien.lo", "mien.hi" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++) {
+    gsize n;
+    const gint64 *values = mien_node_ints (from, lists[i], &n);
+    if (values != NULL)
+      mien_node_set_ints (to, lists[i], values, n);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS (floats); i++)
+    if (mien_node_attr (from, floats[i]) != NULL)
+      mien_node_set_float (to, floats[i], mien_node_float (from, floats[i], 0));
+  if (mien_node_attr (from, "auto_pad") != NULL)
+    mien_node_set_string (to, "auto_pad", mien_node_string (from, "auto_pad", ""));
+  mien_node_set_int (to, "ceil_mode", mien_node_int (from, "ceil_mode", 0));
+}
+
+static MienNode *
+add (Layout *self, const char *op, const MienNode *like, const int *inputs, int n_inputs, int output, gint64 channels)
+{
+  const int index = mien_graph_add_node (self->graph, "mien", op, like != NULL ? like->name : NULL, inputs, n_inputs, &output, 1);
+  MienNode *node = mien_graph_node (self->graph, index);
+
+  mien_node_set_int (node, "channels", channels);
+  if (like != NULL)
+    copy_attrs (like, node);
+  return node;
+}
+
+/* Sees to it that the plain form of a value is there. */
+static void
+need_plain (Layout *self, int value)
+{
+  if (value < 0 || value >= self->n_values || self->exists[value] || self->blocked[value] < 0)
+    return;
+  add (self, "FromBlocked", NULL, &self->blocked[value], 1, value, channels_of (self, self->blocked[value]));
+  self->exists[value] = TRUE;
+}
+
+static gboolean
+convert_conv (Layout *self, const MienNode *node)
+{
+  const MienTensor *w = node->n_inputs > 1 ? constant (self, node->inputs[1]) : NULL;
+  const int bias = node->n_inputs > 2 ? node->inputs[2] : -1;
+  const gint64 group = mien_node_int (node, "group", 1);
+
+  if (w == NULL || w->shape.rank != 4 || w->n_elems == 0 || (bias >= 0 && (constant (self, bias) == NULL || constant (self, bias)->n_elems != (gsize) w->shape.dim[0])))
+    return FALSE;
+  const gint64 k = w->shape.dim[0], c = w->shape.dim[1] * group;
+  const gboolean depthwise = group > 1 && group == k && w->shape.dim[1] == 1;
+  int x = twin_of (self, node->inputs[0]);
+  if ((group != 1 && !depthwise) || (x >= 0 && channels_of (self, x) != c))
+    return FALSE;
+  const gboolean stem = x < 0 && !depthwise && c <= MAX_STEM_CHANNELS;
+  if (x < 0 && !stem) {
+    x = new_twin (self, node->inputs[0], c);
+    add (self, "ToBlocked", NULL, &node->inputs[0], 1, x, c);
+  }
+  const int inputs[] = { stem ? node->inputs[0] : x, node->inputs[1], bias };
+  add (self, stem ? "BlockedStem" : depthwise ? "BlockedDepth" : "BlockedConv", node, inputs, bias >= 0 ? 3 : 2, new_twin (self, node->outputs[0], k), c);
+  return TRUE;
+}
+
+static gboolean
+convert_pool (Layout *self, const MienNode *node)
+{
+  const int x = twin_of (self, node->inputs[0]);
+  const gboolean max = g_str_equal (node->op, "MaxPool");
+  gsize n_dims;
+
+  if (x < 0 || (node->n_outputs > 1 && node->outputs[1] >= 0) || mien_node_int (node, "count_include_pad", 0) != 0 ||
+      mien_node_ints (node, "kernel_shape", &n_dims) == NULL || n_dims != 2)
+    return FALSE;
+  const gint64 channels = channels_of (self, x);
+  add (self, max ? "BlockedMaxPool" : "BlockedAveragePool", node, &x, 1, new_twin (self, node->outputs[0], channels), channels);
+  return TRUE;
+}
+
+static gboolean
+convert_global_average (Layout *self, const MienNode *node)
+{
+  const int x = twin_of (self, node->inputs[0]);
+
+  if (x < 0)
+    return FALSE;
+  add (self, "BlockedGlobalAverage", node, &x, 1, node->outputs[0], channels_of (self, x));
+  self->exists[node->outputs[0]] = TRUE;
+  return TRUE;
+}
+
+/* The convolution that alone writes the blocked twin of value, can still take something on, and that nobody else reads. */
+static MienNode *
+open_conv (const Layout *self, int value)
+{
+  const int twin = twin_of (self, value);
+  MienNode *node = twin >= 0 ? mien_graph_producer (self->graph, twin) : NULL;
+
+  if (node == NULL || self->exists[value] || self->uses[value] != 1 || mien_node_attr (node, "mien.lo") != NULL ||
+      (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth") && !g_str_equal (node->op, "BlockedStem")))
+    return NULL;
+  return node;
+}
+
+static gboolean
+convert_add (Layout *self, const MienNode *node)
+{
+  const int a = node->n_inputs == 2 ? twin_of (self, node->inputs[0]) : -1, b = node->n_inputs == 2 ? twin_of (self, node->inputs[1]) : -1;
+
+  if (a < 0 || b < 0 || a == b || channels_of (self, a) != channels_of (self, b))
+    return FALSE;
+  /* The later of the two: the other one is there when it runs. */
+  const int later = mien_graph_value (self->graph, a)->producer > mien_graph_value (self->graph, b)->producer ? 0 : 1;
+  MienNode *conv = open_conv (self, node->inputs[later]);
+  if (conv == NULL || conv->n_inputs == 4 || g_str_equal (conv->op, "BlockedStem"))
+    return FALSE;
+  const int residual = later == 0 ? b : a, old = conv->outputs[0];
+  conv->inputs = g_renew (int, conv->inputs, 4);
+  for (int i = conv->n_inputs; i < 3; i++)
+    conv->inputs[i] = -1;
+  conv->inputs[3] = residual;
+  conv->n_inputs = 4;
+  self->blocked[node->outputs[0]] = old;
+  return TRUE;
+}
+
+static gboolean
+convert_relu (Layout *self, const MienNode *node)
+{
+  MienNode *conv = open_conv (self, node->inputs[0]);
+
+  if (conv == NULL)
+    return FALSE;
+  mien_node_set_float (conv, "mien.lo", 0);
+  self->blocked[node->outputs[0]] = conv->outputs[0];
+  return TRUE;
+}
+
+static gboolean
+convert (Layout *self, const MienNode *node)
+{
+  static const struct {
+    const char *op;
+    gboolean (*convert) (Layout *self, const MienNode *node);
+  } rules[] = {
+    { "Conv", convert_conv },       { "MaxPool", convert_pool }, { "AveragePool", convert_pool }, { "GlobalAveragePool", convert_global_average },
+    { "Add", convert_add },         { "Sum", convert_add },      { "Relu", convert_relu },
+  };
+
+  if (*node->domain != '\0' || node->n_inputs < 1 || node->outputs[0] < 0)
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (rules); i++)
+    if (g_str_equal (rules[i].op, node->op))
+      return rules[i].convert (self, node);
+  return FALSE;
+}
+
+/* The widest border that a node reads of its first input. */
+static gint64
+padding_of (const MienGraph *graph, const MienNode *node)
+{
+  gint64 most = 0;
+  gsize n;
+  const gint64 *pads = mien_node_ints (node, "pads", &n);
+
+  if (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth"))
+    return 0;
+  for (gsize i = 0; pads != NULL && i < n; i++)
+    most = MAX (most, pads[i]);
+  if (g_str_has_prefix (mien_node_string (node, "auto_pad", ""), "SAME_")) {
+    const MienShape *w = &mien_graph_value (graph, node->inputs[1])->tensor->shape;
+    const gint64 *dilations = mien_node_ints (node, "dilations", &n);
+    for (int d = 0; d < 2; d++)
+      most = MAX (most, (w->dim[2 + d] - 1) * (dilations != NULL && n == 2 ? dilations[d] : 1));
+  }
+  return most;
+}
+
+static void
+set_halos (MienGraph *graph)
+{
+  g_autofree gint64 *halo = g_new0 (gint64, graph->values->len + 1);
+
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (graph, i);
+    if (g_str_equal (node->domain, "mien") && node->n_inputs > 0)
+      halo[node->inputs[0]] = MAX (halo[node->inputs[0]], padding_of (graph, node));
+  }
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    MienNode *node = mien_graph_node (graph, i);
+    if (!g_str_equal (node->domain, "mien") || mien_node_attr (node, "channels") == NULL)
+      continue;
+    mien_node_set_int (node, "x_halo", halo[node->inputs[0]]);
+    mien_node_set_int (node, "y_halo", halo[node->outputs[0]]);
+    if (node->n_inputs == 4)
+      mien_node_set_int (node, "residual_halo", halo[node->inputs[3]]);
+  }
+}
+
+static void
+count_uses (Layout *self, const int *keep, int n_keep)
+{
+  MienGraph *graph = self->graph;
+
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (graph, i);
+    for (int k = 0; k < node->n_inputs; k++)
+      if (node->inputs[k] >= 0)
+        self->uses[node->inputs[k]]++;
+  }
+  for (guint i = 0; i < graph->outputs->len; i++)
+    self->uses[g_array_index (graph->outputs, int, i)] += 2;
+  for (int i = 0; i < n_keep; i++)
+    self->uses[keep[i]] += 2;
+}
+
+void
+mien_passes_block (MienGraph *graph, const int *keep, int n_keep)
+{
+  const int n_values = (int) graph->values->len;
+  g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1);
+  g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
+  Layout self = { graph, blocked, uses, exists, n_values };
+  g_autoptr (GPtrArray) old = NULL;
+
+  count_uses (&self, keep, n_keep);
+  memset (blocked, 0xff, n_values * sizeof *blocked);
+  old = mien_graph_steal_nodes (graph);
+  for (guint i = 0; i < old->len; i++) {
+    MienNode *node = g_ptr_array_index (old, i);
+    if (convert (&self, node))
+      continue;
+    for (int k = 0; k < node->n_inputs; k++)
+      need_plain (&self, node->inputs[k]);
+    for (int k = 0; k < node->n_outputs; k++)
+      if (node->outputs[k] >= 0) {
+        exists[node->outputs[k]] = TRUE;
+        mien_graph_value (graph, node->outputs[k])->producer = (int) graph->nodes->len;
+      }
+    g_ptr_array_add (graph->nodes, node);
+    old->pdata[i] = NULL;
+  }
+  for (guint i = 0; i < graph->outputs->len; i++)
+    need_plain (&self, g_array_index (graph->outputs, int, i));
+  for (int i = 0; i < n_keep; i++)
+    need_plain (&self, keep[i]);
+  set_halos (graph);
+}

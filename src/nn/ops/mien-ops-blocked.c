@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Operators on blocked tensors (domain mien, f32; layout: kernels/mien-blocked.h). mien-passes-layout.c puts them where Conv and pools
+ * stood; files never hold them.
+ *
+ *   BlockedConv (X, W, B?, residual?) -> Y      X and Y blocked        BlockedStem (X, W, B?) -> Y      X plain
+ *   BlockedDepth (X, W, B?, residual?) -> Y     depthwise              BlockedMaxPool, BlockedAveragePool (X) -> Y
+ *   BlockedGlobalAverage (X) -> Y               Y plain [N][C][1][1]
+ *   ToBlocked (X) -> Y, FromBlocked (X) -> Y
+ *
+ * A blocked tensor has rank 5: [N][C / lanes][H + 2 halo][W + 2 halo][lanes]. Attributes besides those of the plain operator: channels
+ * (of X, as in the model), x_halo, y_halo, residual_halo, mien.lo, mien.hi. */
+#include "mien-config.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "nn/mien-kernels.h"
+#include "nn/ops/mien-ops-window.h"
+#include "nn/ops/mien-ops.h"
+
+typedef struct {
+  MienBlockedShape shape;
+  MienBlockedFn run;
+  float *packed, *bias; /* (nullable) */
+  int n_rows;
+  double work; /* multiply-adds, for sharing out */
+} State;
+
+typedef struct {
+  const State *state;
+  MienBlockedArgs args;
+  int n_tasks;
+} Job;
+
+static void
+free_state (gpointer data)
+{
+  State *state = data;
+
+  g_free (state->packed);
+  g_free (state->bias);
+  g_free (state);
+}
+
+static int
+attr (const MienOpCtx *ctx, const char *name)
+{
+  return (int) mien_node_int (ctx->node, name, 0);
+}
+
+static gboolean
+is (const MienOpCtx *ctx, const char *op)
+{
+  return g_str_equal (ctx->node->op, op);
+}
+
+static gboolean
+has_weights (const MienOpCtx *ctx)
+{
+  return is (ctx, "BlockedConv") || is (ctx, "BlockedStem") || is (ctx, "BlockedDepth");
+}
+
+/* The plain tensor that a blocked X stands for. */
+static MienTensor
+plain_input (const MienOpCtx *ctx)
+{
+  MienTensor plain = *ctx->in[0];
+  const int halo = attr (ctx, "x_halo");
+
+  if (plain.shape.rank == 5) {
+    plain.shape.rank = 4;
+    plain.shape.dim[1] = attr (ctx, "channels");
+    plain.shape.dim[2] -= 2 * halo;
+    plain.shape.dim[3] -= 2 * halo;
+  }
+  return plain;
+}
+
+static MienShape
+blocked_shape (const MienOpCtx *ctx, gint64 n, gint64 c, gint64 h, gint64 w)
+{
+  const int lanes = ctx->kernels->blocked.lanes, halo = attr (ctx, "y_halo");
+
+  return (MienShape) { .rank = 5, .dim = { n, (c + lanes - 1) / lanes, h + 2 * halo, w + 2 * halo, lanes } };
+}
+
+static gboolean
+read_shape (MienOpCtx *ctx, MienBlockedShape *shape, GError **error)
+{
+  const MienTensor x = plain_input (ctx);
+  MienWindow window;
+
+  if (x.shape.rank != 4)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x.shape.rank);
+  if (has_weights (ctx) && !is (ctx, "BlockedDepth") && ctx->in[1]->shape.dim[1] != x.shape.dim[1]) {
+    g_autofree char *xs = mien_shape_to_string (&x.shape);
+    g_autofree char *ws = mien_shape_to_string (&ctx->in[1]->shape);
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %s and weights %s do not fit together", xs, ws);
+  }
+  if (!mien_window_read (ctx, &x, has_weights (ctx) ? ctx->in[1]->shape.dim + 2 : NULL, &window, error))
+    return FALSE;
+  *shape = (MienBlockedShape) {
+    .n = (int) x.shape.dim[0],
+    .c = (int) x.shape.dim[1],
+    .h = window.in[1],
+    .w = window.in[2],
+    .x_halo = attr (ctx, "x_halo"),
+    .k = (int) (has_weights (ctx) ? ctx->in[1]->shape.dim[0] : x.shape.dim[1]),
+    .p = window.out[1],
+    .q = window.out[2],
+    .y_halo = attr (ctx, "y_halo"),
+    .r = window.kernel[1],
+    .s = window.kernel[2],
+    .stride_h = window.stride[1],
+    .stride_w = window.stride[2],
+    .dilation_h = window.dilation[1],
+    .dilation_w = window.dilation[2],
+    .pad_top = window.pad_begin[1],
+    .pad_left = window.pad_begin[2],
+    .residual_halo = attr (ctx, "residual_halo"),
+    .lo = mien_node_float (ctx->node, "mien.lo", -INFINITY),
+    .hi = mien_node_float (ctx->node, "mien.hi", INFINITY),
+  };
+  return TRUE;
+}
+
+static gboolean
+infer_blocked (MienOpCtx *ctx, GError **error)
+{
+  MienBlockedShape shape;
+
+  mien_op_out_unknown (ctx, 0, MIEN_F32);
+  if (!mien_op_check_type (ctx, error, 0, MIEN_F32, 0))
+    return FALSE;
+  if (!mien_op_shapes_known (ctx))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "an input whose size depends on the data");
+  if (!read_shape (ctx, &shape, error))
+    return FALSE;
+  const MienShape out = blocked_shape (ctx, shape.n, shape.k, shape.p, shape.q);
+  mien_op_out (ctx, 0, MIEN_F32, &out);
+  if (mien_op_has (ctx, 3)) {
+    const MienShape *r = &ctx->in[3]->shape;
+    const int halo = shape.residual_halo;
+    if (r->rank != 5 || r->dim[0] != shape.n || r->dim[1] != out.dim[1] || r->dim[2] - 2 * halo != shape.p || r->dim[3] - 2 * halo != shape.q)
+      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the two inputs of the sum have different shapes");
+  }
+  return TRUE;
+}
+
+static gboolean
+prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
+{
+  const MienBlockedKernels *kernels = &ctx->kernels->blocked;
+  State *state = g_new0 (State, 1);
+  MienBlockedShape *shape = &state->shape;
+
+  prep->state = state;
+  prep->free_state = free_state;
+  if (!read_shape (ctx, shape, error))
+    return FALSE;
+  state->n_rows = mien_blocked_rows (kernels, shape, is (ctx, "BlockedConv"));
+  state->work = (double) shape->n * shape->k * shape->p * shape->q * shape->r * shape->s;
+  if (is (ctx, "BlockedConv")) {
+    state->run = kernels->conv;
+    state->work *= shape->c;
+    state->packed = g_new (float, mien_blocked_conv_size (kernels, shape));
+    mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
+  } else if (is (ctx, "BlockedStem")) {
+    state->run = kernels->stem;
+    state->work *= shape->c;
+    state->packed = g_new (float, mien_blocked_stem_size (kernels, shape));
+    mien_blocked_pack_stem (kernels, shape, ctx->in[1]->data, state->packed);
+  } else if (is (ctx, "BlockedDepth")) {
+    state->run = kernels->depth;
+    state->packed = g_new (float, mien_blocked_depth_size (kernels, shape));
+    mien_blocked_pack_depth (kernels, shape, ctx->in[1]->data, state->packed);
+  } else {
+    state->run = is (ctx, "BlockedMaxPool") ? kernels->max_pool : kernels->average_pool;
+  }
+  if (mien_op_has (ctx, 2)) {
+    const int lanes = kernels->lanes;
+    state->bias = g_new0 (float, (shape->k + lanes - 1) / lanes * lanes);
+    memcpy (state->bias, ctx->in[2]->data, shape->k * sizeof (float));
+  }
+  return TRUE;
+}
+
+static void
+run_task (void *data, int task, int thread)
+{
+  const Job *job = data;
+  const long rows = job->state->n_rows;
+
+  job->state->run (&job->state->shape, &job->args, (int) (rows * task / job->n_tasks), (int) (rows * (task + 1) / job->n_tasks));
+}
+
+static gboolean
+run_blocked (MienOpCtx *ctx, GError **error)
+{
+  const State *state = ctx->state;
+  Job job = {
+    .state = state,
+    .args = { ctx->in[0]->data, state->packed, state->bias, mien_op_has (ctx, 3) ? ctx->in[3]->data : NULL, ctx->out[0]->data },
+  };
+
+  /* Half a million multiply-adds are some five microseconds: less is not worth waking a thread. */
+  job.n_tasks = state->work < 500e3 ? 1 : MIN (mien_threads_count (ctx->threads), state->n_rows);
+  mien_threads_run (ctx->threads, run_task, &job, job.n_tasks);
+  return TRUE;
+}
+
+/* Layouts */
+
+static gboolean
+infer_to_blocked (MienOpCtx *ctx, GError **error)
+{
+  const MienShape *x = &ctx->in[0]->shape;
+
+  if (!mien_op_check_type (ctx, error, 0, MIEN_F32, 0))
+    return FALSE;
+  if (x->rank != 4)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x->rank);
+  const MienShape out = blocked_shape (ctx, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
+  mien_op_out (ctx, 0, MIEN_F32, &out);
+  return TRUE;
+}
+
+static gboolean
+run_to_blocked (MienOpCtx *ctx, GError **error)
+{
+  const gint64 *dim = ctx->in[0]->shape.dim;
+
+  mien_blocked_from_plain (ctx->kernels->blocked.lanes, (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "y_halo"),
+                           ctx->in[0]->data, ctx->out[0]->data);
+  return TRUE;
+}
+
+static gboolean
+infer_from_blocked (MienOpCtx *ctx, GError **error)
+{
+  const MienTensor x = plain_input (ctx);
+  MienShape out = x.shape;
+
+  if (is (ctx, "BlockedGlobalAverage"))
+    out.dim[2] = out.dim[3] = 1;
+  mien_op_out (ctx, 0, MIEN_F32, &out);
+  return TRUE;
+}
+
+static gboolean
+run_from_blocked (MienOpCtx *ctx, GError **error)
+{
+  const gint64 *dim = ctx->out[0]->shape.dim;
+
+  mien_blocked_to_plain (ctx->kernels->blocked.lanes, (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "x_halo"),
+                         ctx->in[0]->data, ctx->out[0]->data);
+  return TRUE;
+}
+
+static gboolean
+run_global_average (MienOpCtx *ctx, GError **error)
+{
+  const MienTensor plain = plain_input (ctx);
+  const int lanes = ctx->kernels->blocked.lanes, halo = attr (ctx, "x_halo");
+  const int n = (int) plain.shape.dim[0], c = (int) plain.shape.dim[1], h = (int) plain.shape.dim[2], w = (int) plain.shape.dim[3];
+  const int blocks = (c + lanes - 1) / lanes;
+  float *y = ctx->out[0]->data;
+
+  for (int i = 0; i < n * blocks; i++) {
+    const float *x = (const float *) ctx->in[0]->data + (gsize) i * (h + 2 * halo) * (w + 2 * halo) * lanes;
+    const int channels = MIN (lanes, c - i % blocks * lanes);
+    float sums[64] = { 0 };
+    for (int row = 0; row < h; row++) {
+      const float *from = x + ((gsize) (row + halo) * (w + 2 * halo) + halo) * lanes;
+      for (int column = 0; column < w; column++, from += lanes)
+        for (int l = 0; l < lanes; l++)
+          sums[l] += from[l];
+    }
+    for (int l = 0; l < channels; l++)
+      *y++ = sums[l] / (float) ((gint64) h * w);
+  }
+  return TRUE;
+}
+
+const MienOp mien_ops_blocked[] = {
+  { "mien", "BlockedConv", 1, 0, 2, 4, 1, 0, infer_blocked, prepare_blocked, run_blocked },
+  { "mien", "BlockedStem", 1, 0, 2, 3, 1, 0, infer_blocked, prepare_blocked, run_blocked },
+  { "mien", "BlockedDepth", 1, 0, 2, 4, 1, 0, infer_blocked, prepare_blocked, run_blocked },
+  { "mien", "BlockedMaxPool", 1, 0, 1, 1, 1, 0, infer_blocked, prepare_blocked, run_blocked },
+  { "mien", "BlockedAveragePool", 1, 0, 1, 1, 1, 0, infer_blocked, prepare_blocked, run_blocked },
+  { "mien", "BlockedGlobalAverage", 1, 0, 1, 1, 1, 0, infer_from_blocked, NULL, run_global_average },
+  { "mien", "ToBlocked", 1, 0, 1, 1, 1, 0, infer_to_blocked, NULL, run_to_blocked },
+  { "mien", "FromBlocked", 1, 0, 1, 1, 1, 0, infer_from_blocked, NULL, run_from_blocked },
+  { NULL },
+};

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocked convolution and pooling against the formula in double precision: random shapes, halos, residuals, rows in parts. What lies
+ * in halos and spare channels must be 0 afterwards, since the next layer reads it. */
+#include "kernels/mien-blocked.h"
+#include "kernels/mien-check.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+typedef enum { CONV, STEM, DEPTH, MAX_POOL, AVERAGE_POOL, N_KINDS } Kind;
+
+static MienBlockedShape
+random_shape (MienCheck *check, Kind kind)
+{
+  GRand *random = check->random;
+  MienBlockedShape shape;
+
+  do {
+    shape = (MienBlockedShape) {
+      .n = g_rand_int_range (random, 1, 3),
+      .c = kind == STEM ? g_rand_int_range (random, 1, 4) : mien_check_size (check, 1, 70),
+      .k = mien_check_size (check, 1, 131),
+      .h = g_rand_int_range (random, 1, 12),
+      .w = mien_check_size (check, 1, 33),
+      .r = g_rand_int_range (random, 1, 5),
+      .s = g_rand_int_range (random, 1, 5),
+      .stride_h = g_rand_int_range (random, 1, 4),
+      .stride_w = g_rand_int_range (random, 1, 4),
+      .dilation_h = g_rand_int_range (random, 1, 3),
+      .dilation_w = g_rand_int_range (random, 1, 3),
+      .y_halo = g_rand_int_range (random, 0, 3),
+      .residual_halo = g_rand_int_range (random, 0, 3),
+      .lo = g_rand_boolean (random) ? 0 : -INFINITY,
+      .hi = g_rand_boolean (random) ? 6 : INFINITY,
+    };
+    if (kind >= DEPTH)
+      shape.k = shape.c;
+    shape.pad_top = g_rand_int_range (random, 0, shape.r);
+    shape.pad_left = g_rand_int_range (random, 0, shape.s);
+    const int below = g_rand_int_range (random, 0, shape.r), right = g_rand_int_range (random, 0, shape.s);
+    shape.x_halo = MAX (MAX (shape.pad_top, shape.pad_left), MAX (below, right)) + g_rand_int_range (random, 0, 2);
+    shape.p = (shape.h + shape.pad_top + below - (shape.r - 1) * shape.dilation_h - 1);
+    shape.q = (shape.w + shape.pad_left + right - (shape.s - 1) * shape.dilation_w - 1);
+    shape.p = shape.p < 0 ? 0 : shape.p / shape.stride_h + 1;
+    shape.q = shape.q < 0 ? 0 : shape.q / shape.stride_w + 1;
+  } while (shape.p < 1 || shape.q < 1);
+  return shape;
+}
+
+/* Plain results in double precision and the magnitude of each sum. */
+static void
+compute (const MienBlockedShape *shape, Kind kind, const float *x, const float *w, const float *bias, const float *residual, float *y,
+         double *magnitude)
+{
+  gsize to = 0;
+
+  for (int n = 0; n < shape->n; n++)
+    for (int k = 0; k < shape->k; k++)
+      for (int p = 0; p < shape->p; p++)
+        for (int q = 0; q < shape->q; q++, to++) {
+          double sum = bias != NULL ? bias[k] : 0, size = fabs (sum), most = -INFINITY, total = 0;
+          int count = 0;
+          for (int c = kind >= DEPTH ? k : 0; c < (kind >= DEPTH ? k + 1 : shape->c); c++)
+            for (int r = 0; r < shape->r; r++)
+              for (int s = 0; s < shape->s; s++) {
+                const int i = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
+                const int j = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
+                if (i < 0 || i >= shape->h || j < 0 || j >= shape->w)
+                  continue;
+                const double value = x[(((gsize) n * shape->c + c) * shape->h + i) * shape->w + j];
+                const double weight = w[((gsize) k * (kind >= DEPTH ? 1 : shape->c) + (kind >= DEPTH ? 0 : c)) * shape->r * shape->s + r * shape->s + s];
+                sum += value * weight;
+                size += fabs (value * weight);
+                most = MAX (most, value);
+                total += value;
+                count++;
+              }
+          if (kind == MAX_POOL || kind == AVERAGE_POOL) {
+            y[to] = (float) (count == 0 ? 0 : kind == MAX_POOL ? most : total / count);
+            magnitude[to] = kind == MAX_POOL ? 0 : 1000 * FLT_EPSILON * (double) count + fabs (y[to]) * 100;
+            continue;
+          }
+          if (residual != NULL) {
+            sum += residual[to];
+            size += fabs (residual[to]);
+          }
+          y[to] = (float) MIN (MAX (sum, shape->lo), shape->hi);
+          magnitude[to] = size;
+        }
+}
+
+static void
+check_kind (MienCheck *check, Kind kind)
+{
+  MienBlockedKernels kernels;
+
+  mien_blocked_kernels_init (&kernels, check->cpu);
+  if (kernels.lanes == 0) {
+    g_test_skip ("this level has no blocked kernels");
+    return;
+  }
+  const int lanes = kernels.lanes;
+  const MienBlockedFn fn[] = { kernels.conv, kernels.stem, kernels.depth, kernels.max_pool, kernels.average_pool };
+  for (int round = 0; round < 80; round++) {
+    MienBlockedShape shape = random_shape (check, kind);
+    const gsize n_x = (gsize) shape.n * shape.c * shape.h * shape.w, n_y = (gsize) shape.n * shape.k * shape.p * shape.q;
+    const gsize n_w = (gsize) shape.k * (kind >= DEPTH ? 1 : shape.c) * shape.r * shape.s, spare = (gsize) (shape.k + lanes - 1) / lanes * lanes;
+    const gboolean pools = kind == MAX_POOL || kind == AVERAGE_POOL;
+    const float *x = mien_check_input (check, n_x), *w = mien_check_input (check, n_w);
+    float *bias = mien_check_input (check, spare);
+    const float *residual = (kind == CONV || kind == DEPTH) && round % 2 == 0 ? mien_check_input (check, n_y) : NULL;
+    g_autofree double *magnitude = g_new (double, n_y);
+    g_autofree float *want = g_new (float, n_y), *got = g_new (float, n_y);
+    g_autofree char *context = g_strdup_printf ("round %d: c=%d %dx%d halo %d k=%d %dx%d halo %d kernel %dx%d stride %d,%d dilation %d,%d pad %d,%d", round,
+                                                shape.c, shape.h, shape.w, shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.r, shape.s,
+                                                shape.stride_h, shape.stride_w, shape.dilation_h, shape.dilation_w, shape.pad_top, shape.pad_left);
+
+    for (gsize i = shape.k; i < spare; i++)
+      bias[i] = 0;
+    if (pools)
+      shape.lo = -INFINITY, shape.hi = INFINITY;
+    compute (&shape, kind, x, w, pools ? NULL : bias, residual, want, magnitude);
+
+    const gsize n_blocked = mien_blocked_size (lanes, shape.n, shape.k, shape.p, shape.q, shape.y_halo);
+    float *y = mien_check_output (check, n_blocked);
+    const float *blocked_x = x, *blocked_residual = NULL;
+    if (kind != STEM) {
+      float *to = mien_check_output (check, mien_blocked_size (lanes, shape.n, shape.c, shape.h, shape.w, shape.x_halo));
+      mien_blocked_from_plain (lanes, shape.n, shape.c, shape.h, shape.w, shape.x_halo, x, to);
+      blocked_x = to;
+    }
+    if (residual != NULL) {
+      float *to = mien_check_output (check, mien_blocked_size (lanes, shape.n, shape.k, shape.p, shape.q, shape.residual_halo));
+      mien_blocked_from_plain (lanes, shape.n, shape.k, shape.p, shape.q, shape.residual_halo, residual, to);
+      blocked_residual = to;
+    }
+    float *packed = NULL;
+    if (kind == CONV) {
+      packed = mien_check_output (check, mien_blocked_conv_size (&kernels, &shape));
+      mien_blocked_pack_conv (&kernels, &shape, w, packed);
+    } else if (kind == STEM) {
+      packed = mien_check_output (check, mien_blocked_stem_size (&kernels, &shape));
+      mien_blocked_pack_stem (&kernels, &shape, w, packed);
+    } else if (kind == DEPTH) {
+      packed = mien_check_output (check, mien_blocked_depth_size (&kernels, &shape));
+      mien_blocked_pack_depth (&kernels, &shape, w, packed);
+    }
+    const MienBlockedArgs args = { blocked_x, packed, pools ? NULL : bias, blocked_residual, y };
+    const int rows = mien_blocked_rows (&kernels, &shape, kind == CONV), middle = g_rand_int_range (check->random, 0, rows + 1);
+    fn[kind](&shape, &args, middle, rows);
+    fn[kind](&shape, &args, 0, middle);
+    mien_blocked_to_plain (lanes, shape.n, shape.k, shape.p, shape.q, shape.y_halo, y, got);
+    mien_check_near (want, got, magnitude, n_y, ((double) shape.c * shape.r * shape.s + 4) * FLT_EPSILON, context);
+
+    /* Putting the pixels back with zeros all round must give y again. */
+    g_autofree float *clean = g_new (float, n_blocked);
+    mien_blocked_from_plain (lanes, shape.n, shape.k, shape.p, shape.q, shape.y_halo, got, clean);
+    for (gsize i = 0; i < n_blocked; i++)
+      g_assert_cmpfloat (clean[i], ==, y[i]);
+    mien_check_clear (check);
+  }
+}
+
+#define DEFINE_CHECK(name, kind)      \
+  static void name (MienCheck *check) \
+  {                                   \
+    check_kind (check, kind);         \
+  }
+DEFINE_CHECK (check_conv, CONV)
+DEFINE_CHECK (check_stem, STEM)
+DEFINE_CHECK (check_depth, DEPTH)
+DEFINE_CHECK (check_max_pool, MAX_POOL)
+DEFINE_CHECK (check_average_pool, AVERAGE_POOL)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  mien_check_add ("blocked/conv", check_conv);
+  mien_check_add ("blocked/stem", check_stem);
+  mien_check_add ("blocked/depth", check_depth);
+  mien_check_add ("blocked/max-pool", check_max_pool);
+  mien_check_add ("blocked/average-pool", check_average_pool);
+  return g_test_run ();
+}
