@@ -4,7 +4,7 @@
 #   make run     builds and starts Mien; without a display it runs on a virtual one and writes a screenshot
 #   make test    builds and runs every test; the last line counts them
 #
-# Also: make build, make bench (speed and memory), make screenshots (the pictures in the README), make install, make clean.
+# Also: make build, make bench (speed and memory), make screenshots (the pictures in the README; DATA=faces.zip for the training window too), make install, make clean.
 
 BUILD ?= _build
 
@@ -32,7 +32,7 @@ bench:
 screenshots:
 	@tools/install-packages build run
 	@tools/build $(BUILD)
-	@tools/screenshots $(BUILD)
+	@tools/screenshots $(BUILD) resources/screenshots $(DATA)
 
 install:
 	@tools/install-packages build run
