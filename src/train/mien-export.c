@@ -9,6 +9,10 @@
 #include "train/mien-evaluate.h"
 #include "train/mien-train-private.h"
 
+/* What the frames of FER2013's training pictures add to a detected face on each side: the median over 405 of 500 pictures in which the
+ * frontal cascade (alt2) finds one face is a box of .964 of the picture's side. */
+#define CROP_MARGIN 0.02
+
 static void
 set_text (MienGraph *graph, const char *key, const char *text)
 {
@@ -49,7 +53,7 @@ mien_run_export (const MienRun *self, GError **error)
   set_number (graph, "mien.input.scale", 1.0 / 255);
   set_number (graph, "mien.input.mean", self->mean);
   set_number (graph, "mien.input.std", self->std);
-  set_number (graph, "mien.crop.margin", 0);
+  set_number (graph, "mien.crop.margin", CROP_MARGIN);
   set_number (graph, "mien.temperature", 1);
   set_text (graph, "mien.recipe", recipe);
   set_text (graph, "mien.dataset", dataset);
