@@ -25,7 +25,7 @@ build:
 	@tools/build $(BUILD)
 
 bench:
-	@tools/install-packages build run test
+	@tools/install-packages build run test bench
 	@tools/build $(BUILD)
 	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1
 
