@@ -336,10 +336,9 @@ open_cell (Bench &bench, Group &group, const Peer *peer, const std::vector<float
   Cell cell = { peer, nullptr, group.precision, {}, 0 };
   double us[2], difference = 0;
 
-  pin (bench, 2);
+  pin (bench, group.threads);
   cell.engine = peer->open (&job, &error);
   if (cell.engine != nullptr) {
-    pin (bench, group.threads);
     probabilities->resize (group.batch * PEER_N_LABELS);
     if (peer->run (cell.engine, 2, us, &error) && peer->read (cell.engine, probabilities->data (), &error)) {
       cell.guess_us = us[1];
@@ -430,7 +429,7 @@ report_group (Bench &bench, const Group &group)
     if (&cell != &ours && (best == nullptr || median < best->at (.5)))
       best = &cell;
     bench.json.push_back (line_of (group, "result").add ("engine", cell.peer->name).add ("ran", precision_names[cell.ran])
-                            .add ("median_us", median).add ("p99_us", cell.at (.99)).add ("images_per_s", group.batch * 1e6 / median)
+                            .add ("median_us", median).add ("p10_us", cell.at (.1)).add ("p99_us", cell.at (.99)).add ("images_per_s", group.batch * 1e6 / median)
                             .add ("n", static_cast<int> (cell.us.size ())).text ());
   }
   for (const PeerEntry &entry : entries) {
