@@ -234,7 +234,7 @@ def _():
         equal(len(result['faces']), 1, f'faces in the demo frame that looks {label}')
         assert intersection_over_union(result['faces'][0]['box'], box) > 0.5, (result['faces'][0]['box'], box)
         right += result['faces'][0]['label'] == label
-    assert right >= 4, f'{right} of 7 averages read right'
+    assert right >= 6, f'{right} of 7 averages read right'
 
 
 @test('a photo with several faces: numbered from left to right')
@@ -295,7 +295,7 @@ def _():
     assert len(with_face) >= 56, len(with_face)
     equal({face['track'] for result in with_face for face in result['faces']}, {1}, 'tracks')
     known = [(result['faces'][0]['label'], want) for result, want in zip(results, truth) if want != '-' and result['faces']]
-    assert sum(got == want for got, want in known) >= 0.6 * len(known), known
+    assert sum(got == want for got, want in known) >= 0.8 * len(known), known
 
 
 @test('a real video: every frame at its time, the face where it is')
