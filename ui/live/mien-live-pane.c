@@ -22,6 +22,7 @@ struct _MienLivePane {
   AdwStatusPage *status;
   GtkButton *status_button, *again;
   GtkToggleButton *freeze;
+  GtkOverlay *overlay;
   MienSplit *split;
   MienVideoView *view;
   MienFacePanel *panel;
@@ -32,6 +33,7 @@ struct _MienLivePane {
 
   guint spinner_id;
   gint64 facts_us;
+  int frame_width, frame_height;
 };
 
 enum { PROP_0, PROP_MIRRORED, PROP_PANEL_SHOWN, N_PROPS };
@@ -183,10 +185,33 @@ state_changed_cb (MienLivePane *self)
   }
 }
 
+/* The controls lie in the corner of the picture, not of the room around it. */
+static gboolean
+place_controls_cb (GtkOverlay *overlay, GtkWidget *controls, GdkRectangle *place, MienLivePane *self)
+{
+  const int gap = 12;
+  GdkRectangle area;
+  double x = 0, y = 0;
+
+  mien_video_view_get_picture_area (self->view, &area);
+  if (area.width == 0 || !gtk_widget_translate_coordinates (GTK_WIDGET (self->view), GTK_WIDGET (overlay), area.x, area.y, &x, &y))
+    return FALSE;
+  gtk_widget_measure (controls, GTK_ORIENTATION_HORIZONTAL, -1, NULL, &place->width, NULL, NULL);
+  gtk_widget_measure (controls, GTK_ORIENTATION_VERTICAL, place->width, NULL, &place->height, NULL, NULL);
+  place->x = gtk_widget_get_direction (controls) == GTK_TEXT_DIR_RTL ? (int) x + gap : (int) x + area.width - place->width - gap;
+  place->y = (int) y + area.height - place->height - gap;
+  return TRUE;
+}
+
 static void
 frame_cb (MienCapture *capture, MienImage *frame, gint64 time_us, MienLivePane *self)
 {
   mien_video_view_set_frame (self->view, frame);
+  if (frame->width != self->frame_width || frame->height != self->frame_height) {
+    self->frame_width = frame->width;
+    self->frame_height = frame->height;
+    gtk_widget_queue_resize (GTK_WIDGET (self->overlay));
+  }
 }
 
 static void
@@ -280,6 +305,8 @@ mien_live_pane_class_init (MienLivePaneClass *klass)
   gtk_widget_class_bind_template_child (widget_class, MienLivePane, status_button);
   gtk_widget_class_bind_template_child (widget_class, MienLivePane, again);
   gtk_widget_class_bind_template_child (widget_class, MienLivePane, freeze);
+  gtk_widget_class_bind_template_child (widget_class, MienLivePane, overlay);
+  gtk_widget_class_bind_template_callback (widget_class, place_controls_cb);
   gtk_widget_class_bind_template_child (widget_class, MienLivePane, split);
   gtk_widget_class_bind_template_child (widget_class, MienLivePane, view);
   gtk_widget_class_bind_template_child (widget_class, MienLivePane, panel);

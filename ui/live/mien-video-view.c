@@ -422,6 +422,15 @@ mien_video_view_get_chosen_index (MienVideoView *self)
   return self->result != NULL && self->chosen != 0 ? mien_result_find_track (self->result, self->chosen) : -1;
 }
 
+void
+mien_video_view_get_picture_area (MienVideoView *self, GdkRectangle *area)
+{
+  MienViewMap map;
+
+  make_map (self, &map);
+  *area = (GdkRectangle) { (int) map.x, (int) map.y, (int) map.width, (int) map.height };
+}
+
 gboolean
 mien_video_view_step_face (MienVideoView *self, int step)
 {

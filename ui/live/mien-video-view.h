@@ -33,6 +33,9 @@ int mien_video_view_get_chosen_face (MienVideoView *self);
 /* Index of the chosen face in the result, -1 if there is none. */
 int mien_video_view_get_chosen_index (MienVideoView *self);
 
+/* Where the picture lies in the widget; empty while there is none. */
+void mien_video_view_get_picture_area (MienVideoView *self, GdkRectangle *area);
+
 /* The next (step 1) or previous (-1) face from left to right as seen, round the ends. FALSE if there is no other. */
 gboolean mien_video_view_step_face (MienVideoView *self, int step);
 
