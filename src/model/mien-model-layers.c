@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What mien-cli info and the layer browser tell about each layer. Counted on the graph as it stands in the file: without
- * folding and fusing, so that the reader finds his own layers again. */
+/* What mien-cli info and the layer browser tell about each layer. Counted on the graph as it stands in the file: constants are known, but nothing is
+ * fused, so that the reader finds his own layers again. */
 #include "mien-config.h"
 
 #include <string.h>

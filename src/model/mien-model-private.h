@@ -5,6 +5,7 @@
 
 G_BEGIN_DECLS
 
+#define MIEN_MODEL_MAX_MACS 2e11 /* of one picture: ten times what the largest networks for faces take */
 #define MIEN_MODEL_MAX_PLAN_BYTES ((gsize) 1 << 30) /* of one plan: a network that needs more is no face network */
 
 typedef enum {
@@ -29,7 +30,7 @@ struct _MienModel {
 };
 
 /* A plan for batch pictures; NULL with error set also when output does not come out as n_labels numbers a picture. */
-MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_passes, GError **error);
+MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_fusion, GError **error);
 
 /* The class numbers of one picture to probabilities. FALSE when they are not numbers. */
 gboolean mien_model_finish (const MienModel *self, const float *numbers, float *probabilities);

@@ -169,9 +169,15 @@ mien_model_get_input_shape (const MienModel *self, int batch, MienShape *shape)
 }
 
 MienPlan *
-mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_passes, GError **error)
+mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_fusion, GError **error)
 {
-  const MienPlanOptions options = { .cpu = cpu, .threads = threads, .max_bytes = MIEN_MODEL_MAX_PLAN_BYTES, .no_passes = no_passes };
+  const MienPlanOptions options = {
+    .cpu = cpu,
+    .threads = threads,
+    .max_bytes = MIEN_MODEL_MAX_PLAN_BYTES,
+    .max_macs = MIN (MIEN_MODEL_MAX_MACS * batch, MIEN_PLAN_MAX_MACS),
+    .no_fusion = no_fusion,
+  };
   g_autoptr (MienPlan) plan = NULL;
   MienShape shape;
   MienType type;

@@ -18,6 +18,7 @@ struct _MienContext {
   MienTensor *tensors; /* one a value */
   gsize *room;         /* bytes that the buffer of a dynamic value has */
   gsize room_bytes;    /* of all of them */
+  double macs;         /* of this run */
   Ready *ready;        /* one a step */
   const MienTensor **in;
   MienTensor **out;
@@ -176,7 +177,8 @@ run_dynamic (MienContext *self, Ready *ready, GError **error)
   void *scratch = NULL;
   gboolean ok;
 
-  if (!mien_op_infer (op, &ready->ctx, error) || !make_room (self, ready, error))
+  if (!mien_op_infer (op, &ready->ctx, error) || !make_room (self, ready, error) ||
+      !mien_plan_spend (self->plan, op, &ready->ctx, &self->macs, error))
     return FALSE;
   if (op->flags & MIEN_OP_VIEW) {
     ready->ctx.out[0]->data = ready->ctx.in[0]->data;
@@ -229,6 +231,7 @@ mien_context_run (MienContext *self, const MienTensor *const *inputs, GError **e
 {
   if (!bind_inputs (self, inputs, error))
     return FALSE;
+  self->macs = self->plan->macs;
   for (guint i = 0; i < self->plan->steps->len; i++) {
     Ready *ready = &self->ready[i];
     if (ready->step->dynamic) {

@@ -9,8 +9,6 @@
 
 #include "nn/ops/mien-ops.h"
 
-#define MAX_NAME_CHARS 80
-
 static const MienOp *const families[] = {
   mien_ops_binary,
   mien_ops_cast,
@@ -117,20 +115,16 @@ mien_op_infer (const MienOp *op, MienOpCtx *ctx, GError **error)
 static char *
 describe (const char *op, const char *name)
 {
-  if (g_str_has_prefix (op, "Blocked"))
-    op += strlen ("Blocked");
-  if (g_utf8_strlen (name, -1) > MAX_NAME_CHARS) {
-    g_autofree char *start = g_utf8_substring (name, 0, MAX_NAME_CHARS);
+  g_autofree char *shown = mien_graph_shown (g_str_has_prefix (op, "Blocked") ? op + strlen ("Blocked") : op);
+  g_autofree char *quoted = mien_graph_quote (name);
 
-    return g_strdup_printf ("%s \"%s…\"", op, start);
-  }
-  return g_strdup_printf ("%s \"%s\"", op, name);
+  return g_strdup_printf ("%s %s", shown, quoted);
 }
 
 char *
 mien_op_describe (const MienNode *node)
 {
-  return node->name != NULL && *node->name != '\0' ? describe (node->op, node->name) : g_strdup (node->op);
+  return node->name != NULL && *node->name != '\0' ? describe (node->op, node->name) : mien_graph_shown (node->op);
 }
 
 gboolean

@@ -42,9 +42,17 @@ struct _MienPlan {
   gsize max_bytes;    /* for the arena and the buffers that grow, together */
   gsize folded_bytes; /* of all results computed at plan time */
   gsize arena_bytes;
+  double max_macs; /* for what is computed at plan time and one run, together */
+  double macs;     /* of the steps whose shapes are known, and of what is computed at plan time */
   gsize scratch_offset; /* scratch of the step at hand lies in the arena, behind the values */
   gatomicrefcount ref_count;
 };
+
+/* Multiply-adds of a node whose shapes are known, estimated from above; 0 for unknown ones. */
+double mien_op_cost (const MienOp *op, const MienOpCtx *ctx);
+
+/* Adds the node's to *macs; FALSE with error set when that is more than the plan allows. */
+gboolean mien_plan_spend (const MienPlan *self, const MienOp *op, const MienOpCtx *ctx, double *macs, GError **error);
 
 /* Decides aliases and offsets of every value; arena_bytes becomes the size of all, max_bytes at most. */
 gboolean mien_plan_lay_out (MienPlan *self, GError **error);

@@ -146,6 +146,15 @@ fold (MienPlan *self, const MienOp *op, MienOpCtx *ctx, GError **error)
   return ok;
 }
 
+gboolean
+mien_plan_spend (const MienPlan *self, const MienOp *op, const MienOpCtx *ctx, double *macs, GError **error)
+{
+  *macs += mien_op_cost (op, ctx);
+  if (*macs <= self->max_macs)
+    return TRUE;
+  return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "with it the network takes %.3g multiply-adds; the limit is %.3g", *macs, self->max_macs);
+}
+
 static gboolean
 plan_node (MienPlan *self, const MienNode *node, gboolean may_fold, GError **error)
 {
@@ -156,10 +165,14 @@ plan_node (MienPlan *self, const MienNode *node, gboolean may_fold, GError **err
   MienOpCtx ctx;
 
   point_at (self, node, &ctx, in, out);
-  if (op == NULL)
-    return mien_op_fail (&ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "this program has no operator of that name (domain \"%s\", opset %d)",
-                         node->domain, self->graph->opset);
+  if (op == NULL) {
+    g_autofree char *domain = mien_graph_quote (node->domain);
+    return mien_op_fail (&ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "this program has no operator of that name (domain %s, opset %d)", domain,
+                         self->graph->opset);
+  }
   if (!mien_op_infer (op, &ctx, error))
+    return FALSE;
+  if (!mien_plan_spend (self, op, &ctx, &self->macs, error))
     return FALSE;
   if (may_fold && can_fold (self, op, &ctx))
     return fold (self, op, &ctx, error);
@@ -199,12 +212,14 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
   g_atomic_ref_count_init (&self->ref_count);
   mien_kernels_init (&self->kernels, options->cpu);
   self->threads = options->threads;
+  self->max_bytes = options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES;
+  self->max_macs = options->max_macs != 0 ? options->max_macs : MIEN_PLAN_MAX_MACS;
   self->graph = mien_graph_dup (graph);
   self->steps = g_array_new (FALSE, TRUE, sizeof (MienPlanStep));
   g_array_set_clear_func (self->steps, clear_step);
   if (!mien_graph_sort (self->graph, error))
     return NULL;
-  if (!options->no_passes)
+  if (!options->no_passes && !options->no_fusion)
     mien_passes_run (self->graph, options->keep, options->n_keep, self->kernels.blocked.lanes > 0);
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
@@ -225,7 +240,6 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
       return NULL;
     }
   }
-  self->max_bytes = options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES;
   if (!mien_plan_lay_out (self, error))
     return NULL;
   return g_steal_pointer (&self);

@@ -5,6 +5,10 @@
  * immutable and shared. A MienContext is the memory of one run at a time: one context per thread. Running allocates
  * nothing, except for values whose size depends on the data (NonMaxSuppression and the like), whose buffers grow once.
  *
+ * Limits   memory (max_bytes) and arithmetic (max_macs): a file of a hundred bytes can describe a convolution that would take
+ *          days. Estimated from shapes alone and from above: output elements times the length of the sum for convolutions, matrix
+ *          products and pools, elements read or written otherwise. Values whose size depends on the data count at run time
+ *
  * Errors   MIEN_NN_ERROR; messages name node and operator
  * Thread   a plan may be used by any number of contexts on any threads; a context by one thread at a time */
 #pragma once
@@ -12,6 +16,8 @@
 #include "nn/mien-op.h"
 
 G_BEGIN_DECLS
+
+#define MIEN_PLAN_MAX_MACS 2e12 /* about a minute on one core: 500 pictures through ResNet-50 */
 
 typedef struct _MienPlan MienPlan;
 typedef struct _MienContext MienContext;
@@ -22,6 +28,8 @@ typedef struct {
   const int *keep;      /* value indices, besides the outputs, whose contents must be there after a run */
   int n_keep;
   gsize max_bytes;      /* refuse plans that need more memory; 0: MIEN_TENSOR_MAX_BYTES */
+  double max_macs;      /* refuse plans that need more multiply-adds a run; 0: MIEN_PLAN_MAX_MACS */
+  gboolean no_fusion;   /* every node stands for itself, though constants are folded: the shapes of all layers */
   gboolean no_passes;   /* run the graph as it is: no folding, no fusion (tests) */
 } MienPlanOptions;
 

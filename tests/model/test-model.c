@@ -336,8 +336,12 @@ test_layers (void)
   y = mien_graph_op (graph, "", "Conv", "second", inputs, 2);
   mien_node_set_int (mien_graph_producer (graph, y), "group", 8);
   y = mien_graph_op (graph, "", "GlobalAveragePool", "average", &y, 1);
+  /* Flattened as PyTorch writes it: the new shape is computed from the old one. */
+  const int shape = mien_graph_op (graph, "", "Shape", "shape", &y, 1);
+  const int batch = mien_graph_op (graph, "", "Gather", "batch", (const int[]) { shape, mien_graph_add_constant (graph, NULL, mien_tensor_new_i64 (flat, 1)) }, 2);
   inputs[0] = y;
-  inputs[1] = mien_graph_add_constant (graph, "to", mien_tensor_new_i64 (flat, 2));
+  inputs[1] = mien_graph_op (graph, "", "Concat", "to", (const int[]) { batch, mien_graph_add_constant (graph, NULL, mien_tensor_new_i64 (flat + 1, 1)) }, 2);
+  mien_node_set_int (mien_graph_producer (graph, inputs[1]), "axis", 0);
   y = mien_graph_op (graph, "", "Reshape", "flat", inputs, 2);
   inputs[0] = y;
   inputs[1] = mien_graph_add_constant (graph, "w3", mien_tensor_new (MIEN_F32, &w3));

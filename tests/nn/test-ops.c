@@ -418,6 +418,70 @@ test_changing_sizes (void)
   g_assert_true (g_str_has_prefix (error->message, "Expand \"wide\": "));
 }
 
+static MienPlan *
+plan_product (int m, int k, int n, double max_macs, gboolean constant, GError **error)
+{
+  g_autoptr (MienGraph) graph = mien_graph_new ("test", 13);
+  const MienShape left = { 2, { m, k } }, right = { 2, { k, n } };
+  const int a = constant ? mien_graph_add_constant (graph, "a", mien_tensor_new (MIEN_F32, &left)) : mien_graph_add_input (graph, "a", MIEN_F32, &left);
+  const int b = constant ? mien_graph_add_constant (graph, "b", mien_tensor_new (MIEN_F32, &right)) : mien_graph_add_input (graph, "b", MIEN_F32, &right);
+
+  mien_graph_add_output (graph, mien_graph_op (graph, "", "MatMul", "product", (const int[]) { a, b }, 2));
+  return mien_plan_new (graph, NULL, &(MienPlanOptions) { .max_macs = max_macs }, error);
+}
+
+static void
+check_too_much (MienPlan *plan, GError **error)
+{
+  g_assert_null (plan);
+  g_assert_error (*error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE);
+  g_assert_true (g_str_has_prefix ((*error)->message, "MatMul \"product\": "));
+  g_clear_error (error);
+}
+
+/* 40 * 60 * 50 multiply-adds; the estimate may be higher by what is read and written. */
+static void
+test_arithmetic_limit (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MienPlan) fits = plan_product (40, 60, 50, 130e3, FALSE, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (fits);
+  check_too_much (plan_product (40, 60, 50, 119e3, FALSE, &error), &error);
+  check_too_much (plan_product (40, 60, 50, 119e3, TRUE, &error), &error); /* before it is computed, not after */
+  check_too_much (plan_product (30000, 30000, 30000, 0, FALSE, &error), &error);
+}
+
+/* The limit holds where the size is known at run time only. */
+static void
+test_arithmetic_limit_at_run (void)
+{
+  g_autoptr (MienGraph) graph = mien_graph_new ("test", 13);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MienPlan) plan = NULL;
+  g_autoptr (MienContext) context = NULL;
+  g_autoptr (MienTensor) size = I64 (ROW (2), 5, 8);
+  const MienShape two = ROW (2), square = { 2, { 8, 8 } };
+  const int in = mien_graph_add_input (graph, "size", MIEN_I64, &two);
+  const int value = mien_graph_add_constant (graph, NULL, F32 (ROW (1), 1));
+  const int wide = mien_graph_op (graph, "", "Expand", "wide", (const int[]) { value, in }, 2);
+  const int weights = mien_graph_add_constant (graph, NULL, mien_tensor_new (MIEN_F32, &square));
+
+  mien_graph_add_output (graph, mien_graph_op (graph, "", "MatMul", "product", (const int[]) { wide, weights }, 2));
+  plan = mien_plan_new (graph, NULL, &(MienPlanOptions) { .max_macs = 10e3 }, &error);
+  g_assert_no_error (error);
+  context = mien_context_new (plan, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < 100; i++) { /* each run anew */
+    mien_context_run (context, (const MienTensor *const[]) { size }, &error);
+    g_assert_no_error (error);
+  }
+  *(gint64 *) size->data = 400;
+  g_assert_false (mien_context_run (context, (const MienTensor *const[]) { size }, &error));
+  check_too_much (NULL, &error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -434,5 +498,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nn/ops/top-k", test_top_k);
   g_test_add_func ("/nn/ops/dropout", test_dropout);
   g_test_add_func ("/nn/ops/changing-sizes", test_changing_sizes);
+  g_test_add_func ("/nn/ops/arithmetic-limit", test_arithmetic_limit);
+  g_test_add_func ("/nn/ops/arithmetic-limit-at-run", test_arithmetic_limit_at_run);
   return g_test_run ();
 }
