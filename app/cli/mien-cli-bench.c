@@ -87,7 +87,7 @@ mien_cli_bench (int argc, char **argv)
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &model_path, "The network, an ONNX file; default: Mien's own", "FILE" },
     { "batch", 'b', 0, G_OPTION_ARG_INT, &batch, "Faces at a time; default: 1", "N" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: 1; 0: one a processor", "N" },
-    { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx", "LEVEL" },
+    { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx (neon on ARM)", "LEVEL" },
     { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "auto (default) or f32", "NAME" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "How long to measure; default: 2", "S" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "json (default) or text", "FORMAT" },

@@ -102,7 +102,10 @@ mien_cli_parse_cpu (const char *command, const char *word, MienCpuLevel *level)
   if (word == NULL)
     return TRUE;
   if (!mien_cpu_level_parse (word, level)) {
-    mien_cli_usage (command, "--cpu must be one of c, avx2, avx512, bf16, amx, not “%s”", word);
+    g_autoptr (GString) names = g_string_new (NULL);
+    for (int i = 0; i < MIEN_CPU_N_LEVELS; i++)
+      g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", mien_cpu_level_name ((MienCpuLevel) i));
+    mien_cli_usage (command, "--cpu must be one of %s, not “%s”", names->str, word);
     return FALSE;
   }
   if (*level > mien_cpu_detect ()) {

@@ -223,7 +223,7 @@ mien_cli_evaluate (int argc, char **argv)
     { "split", 0, 0, G_OPTION_ARG_STRING, &split, "public (default), training, private or all", "SPLIT" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &model_path, "The network, an ONNX file; default: Mien's own", "FILE" },
     { "views", 0, 0, G_OPTION_ARG_INT, &views, "Views of each picture, averaged: 1 (default), 2 with its mirror image, 10 with shifts too", "1|2|10" },
-    { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx", "LEVEL" },
+    { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx (neon on ARM)", "LEVEL" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: one a processor", "N" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "json (default) or text", "FORMAT" },
     { NULL },

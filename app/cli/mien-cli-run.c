@@ -146,7 +146,7 @@ mien_cli_run (int argc, char **argv)
   g_autofree char *cpu_word = NULL;
   const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &out_path, "Write the first output here, further ones to OUT-1.npy and so on; default: print the values", "OUT.npy" },
-    { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx", "LEVEL" },
+    { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx (neon on ARM)", "LEVEL" },
     { NULL },
   };
   g_autoptr (MienGraph) graph = NULL;

@@ -14,7 +14,14 @@
 #include <unistd.h>
 #endif
 
-static const char *const level_names[MIEN_CPU_N_LEVELS] = { "c", "avx2", "avx512", "bf16", "amx" };
+static const char *const level_names[MIEN_CPU_N_LEVELS] = {
+  "c",
+#if defined(__x86_64__)
+  "avx2", "avx512", "bf16", "amx",
+#elif defined(__aarch64__)
+  "neon",
+#endif
+};
 
 #if defined(__x86_64__)
 static uint64_t
@@ -63,6 +70,8 @@ mien_cpu_detect (void)
   if (!all_of (d7, 1u << 24 | 1u << 22) || !all_of (xcr0, XCR0_TILES) || !ask_for_tiles ()) /* AMX-TILE, AMX-BF16 */
     return MIEN_CPU_BF16;
   return MIEN_CPU_AMX;
+#elif defined(__aarch64__)
+  return MIEN_CPU_NEON;
 #else
   return MIEN_CPU_C;
 #endif

@@ -7,6 +7,8 @@
 
 #if MIEN_HAVE_X86
 #include "kernels/x86/mien-x86.h"
+#elif MIEN_HAVE_ARM
+#include "kernels/arm/mien-arm.h"
 #endif
 
 enum { C_MR = 4, C_NR = 16, ALIGN = 64 };
@@ -52,6 +54,10 @@ mien_gemm_kernels_init (MienGemmKernels *self, MienCpuLevel cpu)
   if (cpu < MIEN_CPU_AVX512)
     return;
   *self = (MienGemmKernels) { 8, 48, mien_gemm_f32_tile_avx512, 12, 32, mien_gemm_f32_rows_avx512 };
+#elif MIEN_HAVE_ARM
+  if (cpu < MIEN_CPU_NEON)
+    return;
+  *self = (MienGemmKernels) { 8, 12, mien_gemm_f32_tile_neon, 12, 8, mien_gemm_f32_rows_neon };
 #endif
 }
 

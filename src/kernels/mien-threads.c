@@ -11,6 +11,8 @@
 
 #if defined(__x86_64__)
 #define pause_cpu() __builtin_ia32_pause ()
+#elif defined(__aarch64__)
+#define pause_cpu() __asm__ volatile("yield")
 #else
 #define pause_cpu() ((void) 0)
 #endif

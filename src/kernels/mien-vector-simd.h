@@ -166,20 +166,22 @@ moments_grad (const float *dy, const float *x, float about, size_t n_elems, doub
 
 /* Even and odd elements of two vectors side by side, and back. */
 #if LANES == 16
-#define LANE_INDICES(first, step) \
-  { first, first + step, first + 2 * step, first + 3 * step, first + 4 * step, first + 5 * step, first + 6 * step, first + 7 * step, \
-    first + 8 * step, first + 9 * step, first + 10 * step, first + 11 * step, first + 12 * step, first + 13 * step, first + 14 * step, first + 15 * step }
-#define MERGE_INDICES(first) \
-  { first, first + 16, first + 1, first + 17, first + 2, first + 18, first + 3, first + 19, \
-    first + 4, first + 20, first + 5, first + 21, first + 6, first + 22, first + 7, first + 23 }
-#else
-#define LANE_INDICES(first, step) \
-  { first, first + step, first + 2 * step, first + 3 * step, first + 4 * step, first + 5 * step, first + 6 * step, first + 7 * step }
-#define MERGE_INDICES(first) { first, first + 8, first + 1, first + 9, first + 2, first + 10, first + 3, first + 11 }
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define MERGE_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define MERGE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANES == 8
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#define MERGE_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define MERGE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#elif LANES == 4
+#define EVEN 0, 2, 4, 6
+#define ODD 1, 3, 5, 7
+#define MERGE_LOW 0, 4, 1, 5
+#define MERGE_HIGH 2, 6, 3, 7
 #endif
-
-static const VecI even = LANE_INDICES (0, 2), odd = LANE_INDICES (1, 2);
-static const VecI merge_low = MERGE_INDICES (0), merge_high = MERGE_INDICES (LANES / 2);
+#define SHUFFLE(a, b, ...) __builtin_shufflevector (a, b, __VA_ARGS__) /* GCC 12 and clang */
 
 static inline Vec
 larger (Vec a, Vec b)
@@ -196,16 +198,16 @@ max_2x2 (float *y, const float *a, const float *b, size_t n_out)
 
   for (; i + LANES <= n_out; i += LANES) {
     const Vec a0 = load (a + 2 * i), a1 = load (a + 2 * i + LANES), b0 = load (b + 2 * i), b1 = load (b + 2 * i + LANES);
-    store (y + i, larger (larger (__builtin_shuffle (a0, a1, even), __builtin_shuffle (a0, a1, odd)),
-                          larger (__builtin_shuffle (b0, b1, even), __builtin_shuffle (b0, b1, odd))));
+    store (y + i, larger (larger (SHUFFLE (a0, a1, EVEN), SHUFFLE (a0, a1, ODD)),
+                          larger (SHUFFLE (b0, b1, EVEN), SHUFFLE (b0, b1, ODD))));
   }
   if (i < n_out) {
     const size_t rest = n_out - i, first = 2 * rest < LANES ? 2 * rest : LANES, second = 2 * rest - first;
     const Vec a0 = load_part (a + 2 * i, first), a1 = load_part (a + 2 * i + first, second);
     const Vec b0 = load_part (b + 2 * i, first), b1 = load_part (b + 2 * i + first, second);
     store_part (y + i,
-                larger (larger (__builtin_shuffle (a0, a1, even), __builtin_shuffle (a0, a1, odd)),
-                        larger (__builtin_shuffle (b0, b1, even), __builtin_shuffle (b0, b1, odd))),
+                larger (larger (SHUFFLE (a0, a1, EVEN), SHUFFLE (a0, a1, ODD)),
+                        larger (SHUFFLE (b0, b1, EVEN), SHUFFLE (b0, b1, ODD))),
                 rest);
   }
 }
@@ -217,15 +219,15 @@ typedef struct {
 static inline Quad
 max_2x2_grad_of (Quad x, Vec dy)
 {
-  const Vec p = __builtin_shuffle (x.a0, x.a1, even), q = __builtin_shuffle (x.a0, x.a1, odd);
-  const Vec r = __builtin_shuffle (x.b0, x.b1, even), s = __builtin_shuffle (x.b0, x.b1, odd);
+  const Vec p = SHUFFLE (x.a0, x.a1, EVEN), q = SHUFFLE (x.a0, x.a1, ODD);
+  const Vec r = SHUFFLE (x.b0, x.b1, EVEN), s = SHUFFLE (x.b0, x.b1, ODD);
   const Vec best = larger (larger (p, q), larger (r, s));
   const VecI is_p = p == best, is_q = (q == best) & ~is_p, is_r = (r == best) & ~is_p & ~is_q;
   const VecI is_s = (s == best) & ~is_p & ~is_q & ~is_r;
   const Vec dp = (Vec) ((VecI) dy & is_p), dq = (Vec) ((VecI) dy & is_q), dr = (Vec) ((VecI) dy & is_r), ds = (Vec) ((VecI) dy & is_s);
 
-  return (Quad) { __builtin_shuffle (dp, dq, merge_low), __builtin_shuffle (dp, dq, merge_high), __builtin_shuffle (dr, ds, merge_low),
-                  __builtin_shuffle (dr, ds, merge_high) };
+  return (Quad) { SHUFFLE (dp, dq, MERGE_LOW), SHUFFLE (dp, dq, MERGE_HIGH), SHUFFLE (dr, ds, MERGE_LOW),
+                  SHUFFLE (dr, ds, MERGE_HIGH) };
 }
 
 static void

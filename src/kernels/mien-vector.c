@@ -4,6 +4,8 @@
 
 #if MIEN_HAVE_X86
 #include "kernels/x86/mien-x86.h"
+#elif MIEN_HAVE_ARM
+#include "kernels/arm/mien-arm.h"
 #endif
 
 static void
@@ -117,5 +119,9 @@ mien_vector_kernels_init (MienVectorKernels *self, MienCpuLevel cpu)
   if (cpu < MIEN_CPU_AVX512)
     return;
   mien_vector_kernels_init_avx512 (self);
+#elif MIEN_HAVE_ARM
+  if (cpu < MIEN_CPU_NEON)
+    return;
+  mien_vector_kernels_init_neon (self);
 #endif
 }
