@@ -22,14 +22,24 @@ free_archive (Archive *archive)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Archive, free_archive)
 
+/* libarchive's words end in a newline at times and may quote the file's bytes. (transfer full) */
+static char *
+dup_reason (Archive *archive)
+{
+  const char *reason = archive_error_string (archive);
+  char *text = g_utf8_make_valid (reason != NULL ? reason : _("no reason given"), -1);
+
+  mien_dataset_flatten (text);
+  return g_strchomp (text);
+}
+
 static gboolean
 fail_damaged (const MienDatasetLoader *self, Archive *archive, GError **error)
 {
-  const char *reason = archive_error_string (archive);
+  g_autofree char *reason = dup_reason (archive);
 
   g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_FORMAT,
-               _("%s: the archive cannot be read to its end (%s); download it again"), self->path,
-               reason != NULL ? reason : _("no reason given"));
+               _("%s: the archive cannot be read to its end (%s); download it again"), self->path, reason);
   return FALSE;
 }
 
@@ -68,7 +78,7 @@ next_entry (const MienDatasetLoader *self, Archive *archive, struct archive_entr
   return -1;
 }
 
-/* The member's name, UTF-8, (transfer full); what cannot be converted is replaced. */
+/* The member's name, UTF-8, (transfer full); what cannot be converted or shown is replaced. */
 static char *
 dup_member_name (struct archive_entry *entry)
 {
@@ -76,7 +86,9 @@ dup_member_name (struct archive_entry *entry)
 
   if (name == NULL)
     name = archive_entry_pathname (entry);
-  return g_utf8_make_valid (name != NULL ? name : "?", -1);
+  char *text = g_utf8_make_valid (name != NULL ? name : "?", -1);
+  mien_dataset_flatten (text);
+  return text;
 }
 
 static gboolean
@@ -216,9 +228,10 @@ read_picture_member (MienDatasetLoader *self, Archive *archive, const char *memb
     return FALSE;
   }
   if (n != 0) {
+    g_autofree char *reason = dup_reason (archive);
     g_free (name);
     mien_dataset_loader_skip (self, 1, n < 0 ? _("%s is damaged (%s)") : _("%s is over the limits (%s)"), member,
-                              n < 0 ? archive_error_string (archive) : "32 MB");
+                              n < 0 ? reason : "32 MB");
     return TRUE;
   }
   return mien_dataset_add_picture (self, buffer->data, n_bytes, member, label, split, name, error);

@@ -54,9 +54,7 @@ quote_field (Field field)
 {
   g_autofree char *text = g_utf8_make_valid (field.text, (gssize) MIN (field.length, 24));
 
-  for (char *c = text; *c != '\0'; c++)
-    if (g_ascii_iscntrl (*c))
-      *c = ' ';
+  mien_dataset_flatten (text);
   return g_strconcat (text, field.length > 24 ? "…" : "", NULL);
 }
 

@@ -38,6 +38,9 @@ typedef struct {
 /* Room for one more picture: MIEN_FACE_PIXELS bytes for the caller to fill in at once. name: (transfer full) (nullable).
  * NULL when there are too many. */
 guint8 *mien_dataset_loader_add (MienDatasetLoader *self, int label, MienSplit split, char *name, GError **error);
+
+/* Control characters become spaces: what is left of a name or a reason can stand in a sentence. text is UTF-8. */
+void mien_dataset_flatten (char *text);
 void mien_dataset_loader_skip (MienDatasetLoader *self, int n_files, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 /* Reports progress; FALSE with error set when cancelled. */

@@ -77,6 +77,14 @@ mien_dataset_loader_add (MienDatasetLoader *self, int label, MienSplit split, ch
 }
 
 void
+mien_dataset_flatten (char *text)
+{
+  for (char *c = text; *c != '\0'; c++)
+    if (g_ascii_iscntrl (*c))
+      *c = ' ';
+}
+
+void
 mien_dataset_loader_skip (MienDatasetLoader *self, int n_files, const char *format, ...)
 {
   self->n_skipped += n_files;
@@ -87,8 +95,10 @@ mien_dataset_loader_skip (MienDatasetLoader *self, int n_files, const char *form
   }
   va_list args;
   va_start (args, format);
-  g_ptr_array_add (self->skipped, g_strdup_vprintf (format, args));
+  char *sentence = g_strdup_vprintf (format, args);
   va_end (args);
+  mien_dataset_flatten (sentence);
+  g_ptr_array_add (self->skipped, sentence);
 }
 
 gboolean
