@@ -144,7 +144,7 @@ conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int 
       TILE (row, G, 1, step, q);                                   \
   }
 
-#if LANES == 16
+#if GROUP == 4
 #define MOST_4 6
 #define MOST_3 8
 #define MOST_2 12
@@ -171,7 +171,7 @@ typedef void (*RowFn) (const Row *row);
 static const RowFn conv_rows[][3] = {
   { conv_1_1, conv_1_2, conv_1_n },
   { conv_2_1, conv_2_2, conv_2_n },
-#if LANES == 16
+#if GROUP == 4
   { conv_3_1, conv_3_2, conv_3_n },
   { conv_4_1, conv_4_2, conv_4_n },
 #endif
@@ -282,7 +282,7 @@ stem_pixel (const MienBlockedShape *shape, const float *x, const float *w, Vec s
   return sum;
 }
 
-enum { STEM_PIXELS = LANES == 16 ? 12 : 6 };
+enum { STEM_PIXELS = GROUP == 4 ? 12 : 6 };
 
 /* STEM_PIXELS pixels whose windows lie within the picture's columns. */
 INLINE void

@@ -7,6 +7,8 @@
 
 #if MIEN_HAVE_X86
 #include "kernels/x86/mien-x86.h"
+#elif MIEN_HAVE_ARM
+#include "kernels/arm/mien-arm.h"
 #endif
 
 void
@@ -20,6 +22,10 @@ mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu)
   if (cpu < MIEN_CPU_AVX512)
     return;
   mien_blocked_kernels_init_avx512 (self);
+#elif MIEN_HAVE_ARM
+  if (cpu < MIEN_CPU_NEON)
+    return;
+  mien_blocked_kernels_init_neon (self);
 #endif
 }
 

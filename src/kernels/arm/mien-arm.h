@@ -2,6 +2,7 @@
 /* Prototypes of the kernels that stand in files per instruction set; only the tables' init functions use them. */
 #pragma once
 
+#include "kernels/mien-blocked.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
 
@@ -9,3 +10,4 @@ void mien_gemm_f32_tile_neon (int m, int n, int k, const float *a, const float *
 void mien_gemm_f32_rows_neon (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, const float *b,
                               ptrdiff_t ldb, float *c, ptrdiff_t ldc);
 void mien_vector_kernels_init_neon (MienVectorKernels *self);
+void mien_blocked_kernels_init_neon (MienBlockedKernels *self);

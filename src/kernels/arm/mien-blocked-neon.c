@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocked convolution and pooling, 4 channels a block; 32 registers as AVX-512 has, so the same tiles. */
+#if !defined(__aarch64__) || !defined(__ARM_NEON)
+#error "needs AArch64 with NEON"
+#endif
+#define LANES 4
+#define GROUP 4
+#define NAME(x) mien_##x##_neon
+#include "kernels/arm/mien-arm.h"
+
+#include "kernels/mien-blocked-simd.h"
