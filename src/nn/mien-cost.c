@@ -3,6 +3,8 @@
  * output times length of the sum for the operators that sum, elements read or written for the others. */
 #include "mien-config.h"
 
+#include <string.h>
+
 #include "nn/mien-plan-private.h"
 
 static double
@@ -33,10 +35,10 @@ window_size (const MienOpCtx *ctx)
 static double
 sum_length (const MienOpCtx *ctx)
 {
-  const char *op = ctx->node->op;
+  const char *op = g_str_has_prefix (ctx->node->op, "Blocked") ? ctx->node->op + strlen ("Blocked") : ctx->node->op;
   const MienTensor *a = ctx->in[0], *b = ctx->n_in > 1 ? ctx->in[1] : NULL;
 
-  if (g_str_equal (op, "Conv")) /* w[K][C / group][R][S] */
+  if (g_str_equal (op, "Conv") || g_str_equal (op, "Stem") || g_str_equal (op, "Depth")) /* w[K][C / group][R][S] */
     return n_elems (b) / dim (b, 0);
   if (g_str_equal (op, "ConvTranspose")) /* w[C][K / group][R][S], computed with zeros between the pixels of x */
     return n_elems (b) / dim (ctx->out[0], 1);

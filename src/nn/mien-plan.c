@@ -204,8 +204,8 @@ mark_kept (MienPlan *self, const MienPlanOptions *options)
     self->values[options->keep[i]].kept = TRUE;
 }
 
-MienPlan *
-mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error)
+static MienPlan *
+make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, gboolean blocked, GError **error)
 {
   g_autoptr (MienPlan) self = g_new0 (MienPlan, 1);
 
@@ -220,7 +220,7 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
   if (!mien_graph_sort (self->graph, error))
     return NULL;
   if (!options->no_passes && !options->no_fusion)
-    mien_passes_run (self->graph, options->keep, options->n_keep, self->kernels.blocked.lanes > 0);
+    mien_passes_run (self->graph, options->keep, options->n_keep, blocked && self->kernels.blocked.lanes > 0);
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
   set_tensors (self);
@@ -243,6 +243,17 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
   if (!mien_plan_lay_out (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+MienPlan *
+mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  MienPlan *self = make_plan (graph, shapes, options, TRUE, &problem);
+
+  /* Blocked layouts are chosen before shapes are known, and do without sizes that depend on the data. The plain layout has the last
+   * word, in the operators' own names. */
+  return self != NULL ? self : make_plan (graph, shapes, options, FALSE, error);
 }
 
 MienPlan *

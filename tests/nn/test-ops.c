@@ -418,6 +418,42 @@ test_changing_sizes (void)
   g_assert_true (g_str_has_prefix (error->message, "Expand \"wide\": "));
 }
 
+/* A convolution, with and without activation, whose input gets its size at run time. */
+static void
+test_convolution_of_changing_size (void)
+{
+  g_autoptr (MienTensor) n = I64 (ROW (1), 3);
+  const MienShape one = ROW (1), picture = mien_shape (4, 1, 2, 4, 4), kernel = mien_shape (4, 1, 2, 3, 3);
+
+  for (int level = 0; level <= (int) mien_cpu_detect (); level++) {
+    g_autoptr (MienGraph) graph = mien_graph_new ("test", 13);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (MienPlan) plan = NULL;
+    g_autoptr (MienContext) context = NULL;
+    MienTensor *weights = mien_tensor_new (MIEN_F32, &kernel), *pixels = mien_tensor_new (MIEN_F32, &picture);
+    const int in = mien_graph_add_input (graph, "n", MIEN_I64, &one), tail = mien_graph_add_constant (graph, NULL, I64 (ROW (3), 2, 4, 4));
+    const int to = mien_graph_op (graph, "", "Concat", "to", (const int[]) { in, tail }, 2);
+
+    for (int i = 0; i < 18; i++)
+      mien_tensor_f32 (weights)[i] = 1;
+    for (int i = 0; i < 32; i++)
+      mien_tensor_f32 (pixels)[i] = 1;
+    mien_node_set_int (mien_graph_producer (graph, to), "axis", 0);
+    const int x = mien_graph_op (graph, "", "Expand", "x", (const int[]) { mien_graph_add_constant (graph, NULL, pixels), to }, 2);
+    const int y = mien_graph_op (graph, "", "Conv", "conv", (const int[]) { x, mien_graph_add_constant (graph, NULL, weights) }, 2);
+    mien_graph_add_output (graph, mien_graph_op (graph, "", "Relu", "relu", &y, 1));
+    plan = mien_plan_new (graph, NULL, &(MienPlanOptions) { .cpu = (MienCpuLevel) level }, &error);
+    g_assert_no_error (error);
+    context = mien_context_new (plan, &error);
+    g_assert_no_error (error);
+    mien_context_run (context, (const MienTensor *const[]) { n }, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (mien_context_output (context, 0)->n_elems, ==, 3 * 2 * 2);
+    for (int i = 0; i < 12; i++)
+      g_assert_cmpfloat (mien_tensor_f32 (mien_context_output (context, 0))[i], ==, 18);
+  }
+}
+
 static MienPlan *
 plan_product (int m, int k, int n, double max_macs, gboolean constant, GError **error)
 {
@@ -498,6 +534,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nn/ops/top-k", test_top_k);
   g_test_add_func ("/nn/ops/dropout", test_dropout);
   g_test_add_func ("/nn/ops/changing-sizes", test_changing_sizes);
+  g_test_add_func ("/nn/ops/convolution-of-changing-size", test_convolution_of_changing_size);
   g_test_add_func ("/nn/ops/arithmetic-limit", test_arithmetic_limit);
   g_test_add_func ("/nn/ops/arithmetic-limit-at-run", test_arithmetic_limit_at_run);
   return g_test_run ();

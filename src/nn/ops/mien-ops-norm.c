@@ -27,6 +27,8 @@ describe (MienOpCtx *ctx)
 
   for (int d = 2; d < x->rank; d++)
     norm.plane *= x->dim[d];
+  if (norm.plane == 0)
+    norm.n = 0; /* nothing to walk over, and perhaps not even memory */
   norm.epsilon = mien_node_float (ctx->node, "epsilon", 1e-5f);
   norm.momentum = mien_node_float (ctx->node, "momentum", 0.9f);
   norm.lo = mien_node_float (ctx->node, "mien.lo", -INFINITY);
