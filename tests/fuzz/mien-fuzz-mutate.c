@@ -103,7 +103,7 @@ kind_of (Kind in, const Field *field)
 static const char *
 pick_op (GRand *rand)
 {
-  static const MienOp *const families[] = { mien_ops_binary, mien_ops_cast, mien_ops_conv, mien_ops_gemm, mien_ops_instance, mien_ops_move, mien_ops_norm,
+  static const MienOp *const families[] = { mien_ops_binary, mien_ops_blocked, mien_ops_cast, mien_ops_conv, mien_ops_gemm, mien_ops_instance, mien_ops_move, mien_ops_norm,
                                             mien_ops_pool, mien_ops_reduce, mien_ops_resize, mien_ops_select, mien_ops_shape, mien_ops_slice, mien_ops_softmax,
                                             mien_ops_train, mien_ops_unary };
   const MienOp *family = PICK (rand, families);

@@ -60,11 +60,11 @@ add_second (MienGraph *graph, const char *op)
 }
 
 static GBytes *
-make_network (const MienOp *op)
+make_network (const MienOp *op, gboolean empty)
 {
   const gboolean flat = g_str_equal (op->name, "Gemm"), boxes = g_str_equal (op->name, "NonMaxSuppression");
   g_autoptr (MienGraph) graph = mien_graph_new ("seed", op->until != 0 ? MIN (op->until, 17) : MAX (op->since, 13));
-  const MienShape shape = flat ? mien_shape (2, 4, 6) : boxes ? mien_shape (3, 1, 6, 4) : mien_shape (4, 1, 2, 6, 6);
+  const MienShape shape = flat ? mien_shape (2, 4, 6) : boxes ? mien_shape (3, 1, 6, 4) : mien_shape (4, 1, 2, empty ? 0 : 6, 6);
   const int x = mien_graph_add_input (graph, "x", MIEN_F32, &shape);
   int inputs[5] = { x }, n = CLAMP (op->min_inputs, 0, 5);
   const gint64 twos[] = { 2, 2 }, one[] = { 1 };
@@ -161,9 +161,11 @@ mien_fuzz_make_networks (void)
 
   for (gsize f = 0; f < G_N_ELEMENTS (families); f++)
     for (const MienOp *op = families[f]; op->name != NULL; op++) {
-      GBytes *bytes = *op->domain == '\0' ? make_network (op) : NULL;
-      if (bytes != NULL)
-        g_ptr_array_add (networks, bytes);
+      for (int empty = 0; empty < 2 && *op->domain == '\0'; empty++) {
+        GBytes *bytes = make_network (op, empty);
+        if (bytes != NULL)
+          g_ptr_array_add (networks, bytes);
+      }
     }
   g_ptr_array_add (networks, make_face_network (FALSE));
   g_ptr_array_add (networks, make_face_network (TRUE));

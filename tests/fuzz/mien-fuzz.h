@@ -28,7 +28,7 @@ void mien_fuzz_picture (const guint8 *data, gsize n_bytes);
 typedef gsize (*MienFuzzChangeFn) (guint8 *data, gsize n, gsize max_n);
 GByteArray *mien_fuzz_mutate_onnx (const guint8 *data, gsize n_bytes, guint32 seed, MienFuzzChangeFn change);
 
-/* One small network for each operator there is, and some of several layers: GBytes. (transfer full) */
+/* Two small networks for each operator there is, one of them on pictures without pixels, and some of several layers: GBytes. (transfer full) */
 GPtrArray *mien_fuzz_make_networks (void);
 
 /* Small files for the other functions; kind: "dataset", "files", "picture". (transfer full) */
