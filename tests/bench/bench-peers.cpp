@@ -401,9 +401,22 @@ visit (const Bench &bench, const Group &group, Cell &cell)
     g_usleep (8000); // until the threads of this engine have stopped spinning and gone to sleep
 }
 
+// How long this thread has stood in line for a processor: the second number; 0 where the kernel does not count.
+double
+waited_us ()
+{
+  g_autofree char *text = nullptr;
+  const char *second = nullptr;
+
+  if (g_file_get_contents ("/proc/thread-self/schedstat", &text, nullptr, nullptr))
+    second = std::strchr (text, ' ');
+  return second != nullptr ? g_ascii_strtod (second, nullptr) / 1e3 : 0;
+}
+
 void
 measure (Bench &bench)
 {
+  const double begin = peer_now_us (), waited = waited_us ();
   const double end = peer_now_us () + bench.options.seconds * 1e6;
 
   for (int round = 0; round == 0 || peer_now_us () < end; round++) {
@@ -416,6 +429,10 @@ measure (Bench &bench)
         visit (bench, group, group.cells[(c + turn) % group.cells.size ()]);
     }
   }
+  const double share = 100 * (waited_us () - waited) / (peer_now_us () - begin);
+  g_print ("# stood in line for a processor %.1f %% of the time%s\n", share,
+           share < 2 ? "" : ": this computer is busy with something else, two threads mean little");
+  bench.json.push_back (Line ("conditions").add ("waited_percent", share).text ());
 }
 
 void
@@ -467,7 +484,7 @@ report (Bench &bench)
 
   for (const Peer *peer : bench.peers) {
     char padded[32];
-    g_snprintf (padded, sizeof padded, " %11s  ", peer->name);
+    g_snprintf (padded, sizeof padded, " %12s ", peer->name);
     head += padded;
     if (peer == &peer_mien)
       head += "  99 % us";
@@ -485,12 +502,14 @@ report (Bench &bench)
 void
 report_threads (Bench &bench)
 {
-  g_print ("\nMien on two threads, times as fast as on one:\n");
+  const char *title = "\nMien on two threads, times as fast as on one:\n";
+
   for (const Group &two : bench.groups)
     for (const Group &one : bench.groups)
       if (two.threads == 2 && one.threads == 1 && two.network == one.network && two.batch == one.batch && two.precision == one.precision) {
         const double speedup = one.cells[0].at (.5) / two.cells[0].at (.5);
-        g_print ("%-13s %5d %13s  %6.2f\n", two.network->name.c_str (), two.batch, precision_names[two.precision], speedup);
+        g_print ("%s%-13s %5d %13s  %6.2f\n", title, two.network->name.c_str (), two.batch, precision_names[two.precision], speedup);
+        title = "";
         bench.json.push_back (line_of (two, "speedup").add ("ratio", speedup).text ());
       }
 }

@@ -66,6 +66,8 @@ def main():
     for machine in (line for line in lines if line['type'] == 'machine'):
         print(f'Measured in one run, all engines in turn, on {machine["processor"]}, {machine["processors"]} processors, '
               f'level {machine["level"]}. The best of the others is bold.')
+    if any(line.get('waited_percent', 0) >= 2 for line in lines):
+        print('(The computer was busy with other programs too.)')
     started = [line for line in lines if line['type'] == 'engine']
     print(', '.join(f'{e["name"]} {e["version"]}' for e in started if 'version' in e) + '.\n')
     engines = [e['name'] for e in started if 'version' in e]
