@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_STEM_CHANNELS = 4 };
+enum { MAX_STEM_CHANNELS = 4, MAX_HALO = 16 };
 
 typedef struct {
   MienGraph *graph;
@@ -88,6 +88,24 @@ need_plain (Layout *self, int value)
   self->exists[value] = TRUE;
 }
 
+/* The attributes are a file's, unchecked yet. */
+static gint64
+widest_padding (const MienNode *node, const MienShape *w)
+{
+  gint64 most = 0;
+  gsize n;
+  const gint64 *pads = mien_node_ints (node, "pads", &n);
+
+  for (gsize i = 0; pads != NULL && i < n; i++)
+    most = MAX (most, pads[i]);
+  if (g_str_has_prefix (mien_node_string (node, "auto_pad", ""), "SAME_")) {
+    const gint64 *dilations = mien_node_ints (node, "dilations", &n);
+    for (int d = 0; d < 2; d++)
+      most = MAX (most, MIN (w->dim[2 + d] - 1, MAX_HALO + 1) * (dilations != NULL && n == 2 ? CLAMP (dilations[d], 0, MAX_HALO + 1) : 1));
+  }
+  return most;
+}
+
 static gboolean
 convert_conv (Layout *self, const MienNode *node)
 {
@@ -96,6 +114,8 @@ convert_conv (Layout *self, const MienNode *node)
   const gint64 group = mien_node_int (node, "group", 1);
 
   if (w == NULL || w->shape.rank != 4 || w->n_elems == 0 || (bias >= 0 && (constant (self, bias) == NULL || constant (self, bias)->n_elems != (gsize) w->shape.dim[0])))
+    return FALSE;
+  if (widest_padding (node, &w->shape) > MAX_HALO)
     return FALSE;
   const gint64 k = w->shape.dim[0], c = w->shape.dim[1] * group;
   const gboolean depthwise = group > 1 && group == k && w->shape.dim[1] == 1;
@@ -205,25 +225,13 @@ convert (Layout *self, const MienNode *node)
   return FALSE;
 }
 
-/* The widest border that a node reads of its first input. */
+/* The border that a node reads of its first input. */
 static gint64
 padding_of (const MienGraph *graph, const MienNode *node)
 {
-  gint64 most = 0;
-  gsize n;
-  const gint64 *pads = mien_node_ints (node, "pads", &n);
-
   if (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth"))
     return 0;
-  for (gsize i = 0; pads != NULL && i < n; i++)
-    most = MAX (most, pads[i]);
-  if (g_str_has_prefix (mien_node_string (node, "auto_pad", ""), "SAME_")) {
-    const MienShape *w = &mien_graph_value (graph, node->inputs[1])->tensor->shape;
-    const gint64 *dilations = mien_node_ints (node, "dilations", &n);
-    for (int d = 0; d < 2; d++)
-      most = MAX (most, (w->dim[2 + d] - 1) * (dilations != NULL && n == 2 ? dilations[d] : 1));
-  }
-  return most;
+  return widest_padding (node, &mien_graph_value (graph, node->inputs[1])->tensor->shape);
 }
 
 static void

@@ -249,11 +249,12 @@ MienPlan *
 mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error)
 {
   g_autoptr (GError) problem = NULL;
-  MienPlan *self = make_plan (graph, shapes, options, TRUE, &problem);
+  const gboolean plain = options->no_passes || options->no_fusion || options->cpu == MIEN_CPU_C;
+  MienPlan *self = make_plan (graph, shapes, options, TRUE, plain ? error : &problem);
 
   /* Blocked layouts are chosen before shapes are known, and do without sizes that depend on the data. The plain layout has the last
    * word, in the operators' own names. */
-  return self != NULL ? self : make_plan (graph, shapes, options, FALSE, error);
+  return self != NULL || plain ? self : make_plan (graph, shapes, options, FALSE, error);
 }
 
 MienPlan *
