@@ -3,6 +3,7 @@
  *   LANES     floats in a vector register
  *   GROUP     most blocks of output channels a tile computes (2 or 4)
  *   NAME(x)   name of function x
+ *   BF16      1: activations and the weights of conv are bfloat16, sums stay f32 (needs AVX-512 BF16); 0: everything is f32
  * and includes this. A tile keeps GROUP x 6 (or fewer blocks x more pixels) sums in registers: for every input channel it loads GROUP
  * vectors of weights and multiplies them with one broadcast value a pixel. */
 #include "kernels/mien-blocked.h"
@@ -29,6 +30,29 @@ store (float *y, Vec x)
   *(VecU *) y = (VecU) x;
 }
 
+#if BF16
+#include <immintrin.h>
+
+typedef unsigned short Elem;
+typedef int PairU __attribute__ ((aligned (2), may_alias));
+
+INLINE Vec
+read_elems (const Elem *x)
+{
+  return (Vec) _mm512_slli_epi32 (_mm512_cvtepu16_epi32 (_mm256_loadu_si256 ((const __m256i *) x)), 16);
+}
+
+INLINE void
+write_elems (Elem *y, Vec x)
+{
+  _mm256_storeu_si256 ((__m256i *) y, (__m256i) _mm512_cvtneps_pbh ((__m512) x));
+}
+#else
+typedef float Elem;
+#define read_elems load
+#define write_elems store
+#endif
+
 INLINE Vec
 splat (float x)
 {
@@ -45,11 +69,14 @@ clamp (Vec x, float lo, float hi)
   return (Vec) (((VecI) h & high) | ((VecI) x & ~high));
 }
 
-/* What all tiles of a row share. Steps in floats. */
+/* What all tiles of a row share. Steps in elements. */
 typedef struct {
   const MienBlockedShape *shape;
-  const float *x, *w, *bias, *residual;
-  float *y;
+  const Elem *x;
+  const void *w;
+  const float *bias;
+  const Elem *residual;
+  Elem *y;
   ptrdiff_t x_row, x_plane;            /* rows (with dilation) and blocks of x */
   ptrdiff_t x_tap;                     /* neighbouring taps of a row */
   ptrdiff_t y_plane, residual_plane;
@@ -67,10 +94,10 @@ finish_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
       Vec sum = acc[g][i];
       if (row->last) {
         if (row->residual != NULL)
-          sum += load (row->residual + g * row->residual_plane + (q + i) * LANES);
+          sum += read_elems (row->residual + g * row->residual_plane + (q + i) * LANES);
         sum = clamp (sum, row->shape->lo, row->shape->hi);
       }
-      store (row->y + g * row->y_plane + (q + i) * LANES, sum);
+      write_elems (row->y + g * row->y_plane + (q + i) * LANES, sum);
     }
   }
 }
@@ -83,7 +110,7 @@ start_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
     const Vec bias = row->bias != NULL ? load (row->bias + g * LANES) : (Vec) { 0 };
 #pragma GCC unroll 12
     for (int i = 0; i < QT; i++)
-      acc[g][i] = row->first ? bias : load (row->y + g * row->y_plane + (q + i) * LANES);
+      acc[g][i] = row->first ? bias : read_elems (row->y + g * row->y_plane + (q + i) * LANES);
   }
 }
 
@@ -91,15 +118,30 @@ start_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
 INLINE void
 conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
 {
-  const float *x = row->x + q * step, *w = row->w;
+  const Elem *x = row->x + q * step, *w = row->w;
   const int n_r = row->shape->r, n_s = row->shape->s;
   Vec acc[4][12];
 
   start_tile (row, G, QT, acc, q);
   for (int c = 0; c < row->n_channels; c += LANES, x += row->x_plane) {
     for (int r = 0; r < n_r; r++) {
-      const float *at = x + r * row->x_row;
+      const Elem *at = x + r * row->x_row;
       for (int s = 0; s < n_s; s++, at += row->x_tap) {
+#if BF16
+        for (int l = 0; l < LANES; l += 2, w += 2 * G * LANES) { /* two input channels at once */
+          __m512bh weights[4];
+#pragma GCC unroll 4
+          for (int g = 0; g < G; g++)
+            weights[g] = (__m512bh) _mm512_loadu_si512 (w + 2 * g * LANES);
+#pragma GCC unroll 12
+          for (int i = 0; i < QT; i++) {
+            const __m512bh pair = (__m512bh) _mm512_set1_epi32 (*(const PairU *) (at + i * step + l));
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++)
+              acc[g][i] = (Vec) _mm512_dpbf16_ps ((__m512) acc[g][i], pair, weights[g]);
+          }
+        }
+#else
         for (int l = 0; l < LANES; l++, w += G * LANES) {
           Vec weights[4];
 #pragma GCC unroll 4
@@ -113,6 +155,7 @@ conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int 
               acc[g][i] += value * weights[g];
           }
         }
+#endif
       }
     }
   }
@@ -190,15 +233,15 @@ group_of (int k)
 
 /* Sizes of y's rows and planes, and zeros around row p. */
 static ptrdiff_t
-row_floats (const MienBlockedShape *shape)
+row_elems (const MienBlockedShape *shape)
 {
   return (ptrdiff_t) (shape->q + 2 * shape->y_halo) * LANES;
 }
 
 static void
-zero_halo (const MienBlockedShape *shape, float *y_row, int p)
+zero_halo (const MienBlockedShape *shape, Elem *y_row, int p)
 {
-  const ptrdiff_t row = row_floats (shape), side = (ptrdiff_t) shape->y_halo * LANES;
+  const ptrdiff_t row = row_elems (shape), side = (ptrdiff_t) shape->y_halo * LANES;
 
   if (shape->y_halo == 0)
     return;
@@ -229,14 +272,15 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
   const int group = group_of (shape->k), c_blocks = blocks_of (shape->c), k_blocks = blocks_of (shape->k), n_groups = k_blocks / group;
   const RowFn run = conv_rows[group - 1][shape->stride_w <= 2 ? shape->stride_w - 1 : 2];
   const ptrdiff_t per_block = (ptrdiff_t) LANES * shape->r * shape->s * group * LANES; /* weights of a block of input channels */
-  const int at_once = per_block * c_blocks <= CHUNK_FLOATS ? c_blocks : (int) (per_block > CHUNK_FLOATS ? 1 : CHUNK_FLOATS / per_block);
+  /* bfloat16 weights are half as large, and sums must not be rounded between chunks: all channels at once. */
+  const int at_once = BF16 || per_block * c_blocks <= CHUNK_FLOATS ? c_blocks : (int) (per_block > CHUNK_FLOATS ? 1 : CHUNK_FLOATS / per_block);
   const ptrdiff_t x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
   Row row = {
     .shape = shape,
     .x_row = x_row * shape->dilation_h,
     .x_plane = x_row * (shape->h + 2 * shape->x_halo),
     .x_tap = (ptrdiff_t) shape->dilation_w * LANES,
-    .y_plane = row_floats (shape) * (shape->p + 2 * shape->y_halo),
+    .y_plane = row_elems (shape) * (shape->p + 2 * shape->y_halo),
     .residual_plane = (ptrdiff_t) (shape->p + 2 * shape->residual_halo) * (shape->q + 2 * shape->residual_halo) * LANES,
   };
 
@@ -249,13 +293,13 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
       row.n_channels = now * LANES;
       row.first = c == 0;
       row.last = c + now == c_blocks;
-      row.w = args->w + ((ptrdiff_t) g * c_blocks + c) * per_block;
+      row.w = (const Elem *) args->w + ((ptrdiff_t) g * c_blocks + c) * per_block;
       for (int p = p0; p < p1; p++) {
-        row.x = args->x + offset_of (c_blocks, shape->h, shape->w, shape->x_halo, n, c, p * shape->stride_h - shape->pad_top) -
+        row.x = (const Elem *) args->x + offset_of (c_blocks, shape->h, shape->w, shape->x_halo, n, c, p * shape->stride_h - shape->pad_top) -
                 (ptrdiff_t) shape->pad_left * LANES;
-        row.y = args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, g * group, p);
+        row.y = (Elem *) args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, g * group, p);
         if (args->residual != NULL)
-          row.residual = args->residual + offset_of (k_blocks, shape->p, shape->q, shape->residual_halo, n, g * group, p);
+          row.residual = (const Elem *) args->residual + offset_of (k_blocks, shape->p, shape->q, shape->residual_halo, n, g * group, p);
         run (&row);
         for (int b = 0; row.last && b < group; b++)
           zero_halo (shape, row.y + b * row.y_plane, p);
@@ -317,10 +361,10 @@ stem (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 
   for (int unit = first; unit < end; unit++) {
     const int n = unit / (k_blocks * shape->p), k = unit / shape->p % k_blocks, p = unit % shape->p;
-    const float *x = args->x + (ptrdiff_t) n * shape->c * shape->h * shape->w;
-    const float *w = args->w + (ptrdiff_t) k * shape->c * shape->r * shape->s * LANES;
+    const float *x = (const float *) args->x + (ptrdiff_t) n * shape->c * shape->h * shape->w;
+    const float *w = (const float *) args->w + (ptrdiff_t) k * shape->c * shape->r * shape->s * LANES;
     const Vec bias = args->bias != NULL ? load (args->bias + (ptrdiff_t) k * LANES) : (Vec) { 0 };
-    float *y = args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, k, p);
+    Elem *y = (Elem *) args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, k, p);
     for (int q = 0; q < shape->q;) {
       const int left = q * shape->stride_w - shape->pad_left, right = left + (STEM_PIXELS - 1) * shape->stride_w + span;
       int done = 1;
@@ -334,7 +378,7 @@ stem (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
         sums[0] = stem_pixel (shape, x, w, bias, p, q);
       }
       for (int i = 0; i < done; i++)
-        store (y + (ptrdiff_t) (q + i) * LANES, clamp (sums[i], shape->lo, shape->hi));
+        write_elems (y + (ptrdiff_t) (q + i) * LANES, clamp (sums[i], shape->lo, shape->hi));
       q += done;
     }
     zero_halo (shape, y, p);
@@ -345,17 +389,18 @@ stem (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 INLINE void
 depth_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
 {
-  const float *x = row->x + q * step, *w = row->w;
+  const Elem *x = row->x + q * step;
+  const float *w = row->w;
   Vec acc[4][12];
 
   start_tile (row, G, QT, acc, q);
   for (int r = 0; r < row->shape->r; r++) {
-    const float *at = x + r * row->x_row;
+    const Elem *at = x + r * row->x_row;
     for (int s = 0; s < row->shape->s; s++, at += row->x_tap, w += LANES) {
       const Vec weights = load (w);
 #pragma GCC unroll 12
       for (int i = 0; i < QT; i++)
-        acc[0][i] += weights * load (at + i * step);
+        acc[0][i] += weights * read_elems (at + i * step);
     }
   }
   finish_tile (row, G, QT, acc, q);
@@ -380,13 +425,13 @@ depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, in
 
   for (int unit = first; unit < end; unit++) {
     const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
-    row.w = args->w + (ptrdiff_t) block * shape->r * shape->s * LANES;
+    row.w = (const float *) args->w + (ptrdiff_t) block * shape->r * shape->s * LANES;
     row.bias = args->bias != NULL ? args->bias + (ptrdiff_t) block * LANES : NULL;
-    row.x = args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, p * shape->stride_h - shape->pad_top) -
+    row.x = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, p * shape->stride_h - shape->pad_top) -
             (ptrdiff_t) shape->pad_left * LANES;
-    row.y = args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
+    row.y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
     if (args->residual != NULL)
-      row.residual = args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, n, block, p);
+      row.residual = (const Elem *) args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, n, block, p);
     run (&row);
     zero_halo (shape, row.y, p);
   }
@@ -400,7 +445,7 @@ pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 
   for (int unit = first; unit < end; unit++) {
     const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
-    float *y = args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
+    Elem *y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
     for (int q = 0; q < shape->q; q++) {
       Vec result = (Vec) { 0 };
       int found = 0;
@@ -408,12 +453,12 @@ pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
         const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
         if (h < 0 || h >= shape->h)
           continue;
-        const float *x = args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, h);
+        const Elem *x = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, h);
         for (int s = 0; s < shape->s; s++) {
           const int w = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
           if (w < 0 || w >= shape->w)
             continue;
-          const Vec value = load (x + (ptrdiff_t) w * LANES);
+          const Vec value = read_elems (x + (ptrdiff_t) w * LANES);
           if (average) {
             result += value;
           } else if (found == 0) {
@@ -427,7 +472,7 @@ pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
       }
       if (average && found > 0)
         result = result / splat ((float) found);
-      store (y + (ptrdiff_t) q * LANES, result);
+      write_elems (y + (ptrdiff_t) q * LANES, result);
     }
     zero_halo (shape, y, p);
   }
@@ -448,5 +493,5 @@ average_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int fi
 void
 NAME (blocked_kernels_init) (MienBlockedKernels *self)
 {
-  *self = (MienBlockedKernels) { LANES, GROUP, conv, stem, depth, max_pool, average_pool };
+  *self = (MienBlockedKernels) { LANES, GROUP, BF16, conv, stem, depth, max_pool, average_pool };
 }

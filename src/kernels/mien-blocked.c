@@ -29,6 +29,38 @@ mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu)
 #endif
 }
 
+void
+mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienBlockedKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_BF16)
+    return;
+  mien_blocked_kernels_init_avx512bf16 (self);
+#endif
+}
+
+unsigned short
+mien_bf16_from_float (float x)
+{
+  unsigned int bits;
+
+  memcpy (&bits, &x, sizeof bits);
+  if (x != x)
+    return (unsigned short) (bits >> 16 | 0x40);
+  return (unsigned short) ((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+float
+mien_bf16_to_float (unsigned short x)
+{
+  const unsigned int bits = (unsigned int) x << 16;
+  float value;
+
+  memcpy (&value, &bits, sizeof value);
+  return value;
+}
+
 static int
 blocks_of (const MienBlockedKernels *self, int channels)
 {
@@ -64,16 +96,22 @@ weight_at (const MienBlockedShape *shape, const float *w, int k, int c, int tap)
 }
 
 void
-mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed)
+mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed)
 {
   const int lanes = self->lanes, width = mien_blocked_group (self, shape->k) * lanes;
+  float *to = packed;
+  unsigned short *to_bf16 = packed;
 
   for (int k = 0; k < blocks_of (self, shape->k) * lanes; k += width)
     for (int c = 0; c < blocks_of (self, shape->c) * lanes; c += lanes)
-      for (int tap = 0; tap < shape->r * shape->s; tap++)
-        for (int l = 0; l < lanes; l++)
+      for (int tap = 0; tap < shape->r * shape->s; tap++) {
+        for (int l = 0; l < lanes && !self->bf16; l++)
           for (int i = 0; i < width; i++)
-            *packed++ = weight_at (shape, w, k + i, c + l, tap);
+            *to++ = weight_at (shape, w, k + i, c + l, tap);
+        for (int l = 0; l < lanes && self->bf16; l += 2)
+          for (int i = 0; i < 2 * width; i++)
+            *to_bf16++ = mien_bf16_from_float (weight_at (shape, w, k + i / 2, c + l + i % 2, tap));
+      }
 }
 
 size_t
@@ -115,33 +153,52 @@ mien_blocked_size (int lanes, int n, int c, int h, int w, int halo)
   return (size_t) n * ((c + lanes - 1) / lanes) * (h + 2 * halo) * (w + 2 * halo) * lanes;
 }
 
-void
-mien_blocked_from_plain (int lanes, int n, int c, int h, int w, int halo, const float *plain, float *blocked)
+/* Where channel l of block i of a row lies: rows of the plain and of the blocked tensor belong together. */
+static size_t
+blocked_row (const MienBlockedKernels *self, int i, int h, int w, int halo, int y)
 {
-  const int blocks = (c + lanes - 1) / lanes;
+  return (((size_t) i * (h + 2 * halo) + y + halo) * (w + 2 * halo) + halo) * self->lanes;
+}
 
-  memset (blocked, 0, mien_blocked_size (lanes, n, c, h, w, halo) * sizeof *blocked);
+void
+mien_blocked_from_plain (const MienBlockedKernels *self, int n, int c, int h, int w, int halo, const float *plain, void *blocked)
+{
+  const int lanes = self->lanes, blocks = blocks_of (self, c);
+  float *f32 = blocked;
+  unsigned short *bf16 = blocked;
+
+  memset (blocked, 0, mien_blocked_size (lanes, n, c, h, w, halo) * (self->bf16 ? sizeof *bf16 : sizeof *f32));
   for (int i = 0; i < n * blocks; i++) {
     for (int l = 0; l < lanes && i % blocks * lanes + l < c; l++) {
       const float *from = plain + ((size_t) (i / blocks) * c + i % blocks * lanes + l) * h * w;
-      for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++)
-          blocked[(((size_t) i * (h + 2 * halo) + y + halo) * (w + 2 * halo) + x + halo) * lanes + l] = *from++;
+      for (int y = 0; y < h; y++, from += w) {
+        const size_t to = blocked_row (self, i, h, w, halo, y) + l;
+        for (int x = 0; x < w && !self->bf16; x++)
+          f32[to + (size_t) x * lanes] = from[x];
+        for (int x = 0; x < w && self->bf16; x++)
+          bf16[to + (size_t) x * lanes] = mien_bf16_from_float (from[x]);
+      }
     }
   }
 }
 
 void
-mien_blocked_to_plain (int lanes, int n, int c, int h, int w, int halo, const float *blocked, float *plain)
+mien_blocked_to_plain (const MienBlockedKernels *self, int n, int c, int h, int w, int halo, const void *blocked, float *plain)
 {
-  const int blocks = (c + lanes - 1) / lanes;
+  const int lanes = self->lanes, blocks = blocks_of (self, c);
+  const float *f32 = blocked;
+  const unsigned short *bf16 = blocked;
 
   for (int i = 0; i < n * blocks; i++) {
     for (int l = 0; l < lanes && i % blocks * lanes + l < c; l++) {
       float *to = plain + ((size_t) (i / blocks) * c + i % blocks * lanes + l) * h * w;
-      for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++)
-          *to++ = blocked[(((size_t) i * (h + 2 * halo) + y + halo) * (w + 2 * halo) + x + halo) * lanes + l];
+      for (int y = 0; y < h; y++, to += w) {
+        const size_t from = blocked_row (self, i, h, w, halo, y) + l;
+        for (int x = 0; x < w && !self->bf16; x++)
+          to[x] = f32[from + (size_t) x * lanes];
+        for (int x = 0; x < w && self->bf16; x++)
+          to[x] = mien_bf16_to_float (bf16[from + (size_t) x * lanes]);
+      }
     }
   }
 }

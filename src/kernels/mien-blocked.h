@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Convolution and pooling on blocked tensors, f32: the channels of a pixel lie together in groups of `lanes`, one vector
+/* Convolution and pooling on blocked tensors, f32 or bfloat16 with f32 sums: the channels of a pixel lie together in groups of `lanes`, one vector
  * register wide, and every plane carries a border (halo) of zeros as wide as the widest padding that is read from it.
  *
  *   x[N][C / lanes][H + 2 halo][W + 2 halo][lanes]      channels beyond C in the last block are 0
@@ -9,6 +9,8 @@
  * Stem     the same with x a plain tensor [N][C][H][W]: first layers of one or three channels; weights [K / lanes][C][R][S][lanes]
  * Depth    depthwise, w packed [C / lanes][R][S][lanes]
  * Pool     maximum, or average over the pixels of the input that the window covers
+ * bfloat16 activations and the weights of Conv are bfloat16 (rounded to nearest even); pairs of input channels lie together in packed
+ *          weights: [..][lanes / 2][group * lanes][2]; x of Stem, the weights of Stem and Depth, and biases stay f32
  * Memory   writes every pixel of y, its halo and its spare channels included; arrays do not overlap, except residual and y
  * Errors   none: the caller promises that no padding is wider than x_halo (stem: x is padded while it is read)
  * Thread   pure; the functions compute rows first .. end - 1 of the n * k-groups * P rows they number, so that a caller can share them out */
@@ -30,11 +32,11 @@ typedef struct {
 } MienBlockedShape;
 
 typedef struct {
-  const float *x;
-  const float *w;
-  const float *bias;     /* [K rounded up to lanes] or NULL */
-  const float *residual; /* like y, with its own halo, or NULL */
-  float *y;
+  const void *x;
+  const void *w;
+  const float *bias;    /* [K rounded up to lanes] or NULL */
+  const void *residual; /* like y, with its own halo, or NULL */
+  void *y;
 } MienBlockedArgs;
 
 typedef void (*MienBlockedFn) (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end);
@@ -42,6 +44,7 @@ typedef void (*MienBlockedFn) (const MienBlockedShape *shape, const MienBlockedA
 typedef struct {
   int lanes;     /* 0: this level has no blocked kernels */
   int max_group; /* most blocks of output channels in a tile */
+  bool bf16;     /* elements are bfloat16 */
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
 } MienBlockedKernels;
 
@@ -51,17 +54,22 @@ int mien_blocked_group (const MienBlockedKernels *self, int k);
 /* Rows that conv, stem, depth and the pools number: n * (k in groups or blocks) * p. */
 int mien_blocked_rows (const MienBlockedKernels *self, const MienBlockedShape *shape, bool grouped);
 
-/* Floats of packed weights, and packing w[K][C][R][S] (depthwise: w[C][1][R][S]). */
+/* Elements of packed weights (conv: of the kernels' type, else floats), and packing w[K][C][R][S] (depthwise: w[C][1][R][S]). */
 size_t mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
-void mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
+void mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed);
 size_t mien_blocked_stem_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_stem (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
 size_t mien_blocked_depth_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
 
 /* Plain x[N][C][H][W] to blocked and back. */
-size_t mien_blocked_size (int lanes, int n, int c, int h, int w, int halo); /* floats */
-void mien_blocked_from_plain (int lanes, int n, int c, int h, int w, int halo, const float *plain, float *blocked);
-void mien_blocked_to_plain (int lanes, int n, int c, int h, int w, int halo, const float *blocked, float *plain);
+size_t mien_blocked_size (int lanes, int n, int c, int h, int w, int halo); /* elements */
+void mien_blocked_from_plain (const MienBlockedKernels *self, int n, int c, int h, int w, int halo, const float *plain, void *blocked);
+void mien_blocked_to_plain (const MienBlockedKernels *self, int n, int c, int h, int w, int halo, const void *blocked, float *plain);
 
-void mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu);
+/* bfloat16 is the upper half of f32. To nearest, ties to even; NaN stays NaN. */
+unsigned short mien_bf16_from_float (float x);
+float mien_bf16_to_float (unsigned short x);
+
+void mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu);      /* f32 */
+void mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu); /* lanes 0 below level bf16 */

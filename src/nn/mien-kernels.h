@@ -12,7 +12,8 @@ G_BEGIN_DECLS
 
 struct _MienKernels {
   MienCpuLevel cpu;
-  MienBlockedKernels blocked;
+  MienBlockedKernels blocked;      /* f32 */
+  MienBlockedKernels blocked_bf16; /* lanes 0 where there is no bfloat16 */
   MienGemmKernels gemm;
   MienVectorKernels vector;
 };

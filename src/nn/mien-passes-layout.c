@@ -235,7 +235,7 @@ padding_of (const MienGraph *graph, const MienNode *node)
 }
 
 static void
-set_halos (MienGraph *graph)
+finish_nodes (MienGraph *graph, gboolean bf16)
 {
   g_autofree gint64 *halo = g_new0 (gint64, graph->values->len + 1);
 
@@ -248,6 +248,7 @@ set_halos (MienGraph *graph)
     MienNode *node = mien_graph_node (graph, i);
     if (!g_str_equal (node->domain, "mien") || mien_node_attr (node, "channels") == NULL)
       continue;
+    mien_node_set_int (node, "bf16", bf16);
     mien_node_set_int (node, "x_halo", halo[node->inputs[0]]);
     mien_node_set_int (node, "y_halo", halo[node->outputs[0]]);
     if (node->n_inputs == 4)
@@ -273,7 +274,7 @@ count_uses (Layout *self, const int *keep, int n_keep)
 }
 
 void
-mien_passes_block (MienGraph *graph, const int *keep, int n_keep)
+mien_passes_block (MienGraph *graph, const int *keep, int n_keep, gboolean bf16)
 {
   const int n_values = (int) graph->values->len;
   g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1);
@@ -302,5 +303,5 @@ mien_passes_block (MienGraph *graph, const int *keep, int n_keep)
     need_plain (&self, g_array_index (graph->outputs, int, i));
   for (int i = 0; i < n_keep; i++)
     need_plain (&self, keep[i]);
-  set_halos (graph);
+  finish_nodes (graph, bf16);
 }

@@ -12,12 +12,17 @@
 
 G_BEGIN_DECLS
 
-/* blocked: the kernels to come know blocked tensors. */
-void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, gboolean blocked);
+typedef enum {
+  MIEN_BLOCK_NONE, /* the kernels to come know no blocked tensors */
+  MIEN_BLOCK_F32,
+  MIEN_BLOCK_BF16,
+} MienBlocking;
+
+void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking);
 
 /* The first of them alone: what an exported model wants. */
 void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
 
-void mien_passes_block (MienGraph *graph, const int *keep, int n_keep);
+void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, gboolean bf16);
 
 G_END_DECLS

@@ -204,6 +204,17 @@ mark_kept (MienPlan *self, const MienPlanOptions *options)
     self->values[options->keep[i]].kept = TRUE;
 }
 
+/* bfloat16 where it is asked for and there; else f32 where there are blocked kernels at all. */
+static MienBlocking
+blocking_of (const MienKernels *kernels, const MienPlanOptions *options, gboolean blocked)
+{
+  if (!blocked)
+    return MIEN_BLOCK_NONE;
+  if (options->precision == MIEN_PRECISION_BF16 && kernels->blocked_bf16.lanes > 0)
+    return MIEN_BLOCK_BF16;
+  return kernels->blocked.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
+}
+
 static MienPlan *
 make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, gboolean blocked, GError **error)
 {
@@ -220,7 +231,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   if (!mien_graph_sort (self->graph, error))
     return NULL;
   if (!options->no_passes && !options->no_fusion)
-    mien_passes_run (self->graph, options->keep, options->n_keep, blocked && self->kernels.blocked.lanes > 0);
+    mien_passes_run (self->graph, options->keep, options->n_keep, blocking_of (&self->kernels, options, blocked));
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
   set_tensors (self);

@@ -22,6 +22,11 @@ G_BEGIN_DECLS
 typedef struct _MienPlan MienPlan;
 typedef struct _MienContext MienContext;
 
+typedef enum {
+  MIEN_PRECISION_F32,
+  MIEN_PRECISION_BF16, /* activations and weights of convolutions in bfloat16, sums in f32; f32 where the processor has none */
+} MienPrecision;
+
 typedef struct {
   MienCpuLevel cpu;     /* kernels up to this level; mien_cpu_level() is the usual choice */
   MienThreads *threads; /* (nullable) borrowed, must outlive plan and contexts */
@@ -30,6 +35,7 @@ typedef struct {
   gsize max_bytes;      /* refuse plans that need more memory; 0: MIEN_TENSOR_MAX_BYTES */
   double max_macs;      /* refuse plans that need more multiply-adds a run; 0: MIEN_PLAN_MAX_MACS */
   gboolean no_fusion;   /* every node stands for itself, though constants are folded: the shapes of all layers */
+  MienPrecision precision;
   gboolean no_passes;   /* run the graph as it is: no folding, no fusion (tests) */
 } MienPlanOptions;
 

@@ -91,11 +91,35 @@ compute (const MienBlockedShape *shape, Kind kind, const float *x, const float *
 }
 
 static void
-check_kind (MienCheck *check, Kind kind)
+round_to_bf16 (float *x, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    x[i] = mien_bf16_to_float (mien_bf16_from_float (x[i]));
+}
+
+/* 1 + 2^-8 lies between 1 and 1 + 2^-7: to even, down; 1 + 3 * 2^-8 goes up. */
+static void
+check_rounding (MienCheck *check)
+{
+  const struct {
+    float x, want;
+  } cases[] = { { 1, 1 }, { -2.5f, -2.5f }, { 1.00390625f, 1 }, { 1.01171875f, 1.015625f }, { 1.0040f, 1.0078125f }, { 0, 0 } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    g_assert_cmpfloat (mien_bf16_to_float (mien_bf16_from_float (cases[i].x)), ==, cases[i].want);
+  g_assert_true (isnan (mien_bf16_to_float (mien_bf16_from_float (NAN))));
+  g_assert_true (isinf (mien_bf16_to_float (mien_bf16_from_float (3.4e38f))));
+}
+
+static void
+check_kind (MienCheck *check, Kind kind, gboolean bf16)
 {
   MienBlockedKernels kernels;
 
-  mien_blocked_kernels_init (&kernels, check->cpu);
+  if (bf16)
+    mien_blocked_kernels_init_bf16 (&kernels, check->cpu);
+  else
+    mien_blocked_kernels_init (&kernels, check->cpu);
   if (kernels.lanes == 0) {
     g_test_skip ("this level has no blocked kernels");
     return;
@@ -107,9 +131,9 @@ check_kind (MienCheck *check, Kind kind)
     const gsize n_x = (gsize) shape.n * shape.c * shape.h * shape.w, n_y = (gsize) shape.n * shape.k * shape.p * shape.q;
     const gsize n_w = (gsize) shape.k * (kind >= DEPTH ? 1 : shape.c) * shape.r * shape.s, spare = (gsize) (shape.k + lanes - 1) / lanes * lanes;
     const gboolean pools = kind == MAX_POOL || kind == AVERAGE_POOL;
-    const float *x = mien_check_input (check, n_x), *w = mien_check_input (check, n_w);
+    float *x = mien_check_input (check, n_x), *w = mien_check_input (check, n_w);
     float *bias = mien_check_input (check, spare);
-    const float *residual = (kind == CONV || kind == DEPTH) && round % 2 == 0 ? mien_check_input (check, n_y) : NULL;
+    float *residual = (kind == CONV || kind == DEPTH) && round % 2 == 0 ? mien_check_input (check, n_y) : NULL;
     g_autofree double *magnitude = g_new (double, n_y);
     g_autofree float *want = g_new (float, n_y), *got = g_new (float, n_y);
     g_autofree char *context = g_strdup_printf ("round %d: c=%d %dx%d halo %d k=%d %dx%d halo %d kernel %dx%d stride %d,%d dilation %d,%d pad %d,%d", round,
@@ -118,24 +142,36 @@ check_kind (MienCheck *check, Kind kind)
 
     for (gsize i = shape.k; i < spare; i++)
       bias[i] = 0;
+    if (bf16) { /* the formula gets what the kernel gets */
+      if (kind != STEM)
+        round_to_bf16 (x, n_x);
+      if (kind == CONV)
+        round_to_bf16 (w, n_w);
+      if (residual != NULL)
+        round_to_bf16 (residual, n_y);
+    }
     if (pools)
       shape.lo = -INFINITY, shape.hi = INFINITY;
     compute (&shape, kind, x, w, pools ? NULL : bias, residual, want, magnitude);
 
+    const gsize elem = bf16 ? 2 : 4; /* arrays of floats below are as long as they must be in bytes */
+    if (bf16 && kind == MAX_POOL)
+      for (gsize i = 0; i < n_y; i++)
+        magnitude[i] = 0; /* nothing is rounded */
     const gsize n_blocked = mien_blocked_size (lanes, shape.n, shape.k, shape.p, shape.q, shape.y_halo);
-    float *y = mien_check_output (check, n_blocked);
-    const float *blocked_x = x, *blocked_residual = NULL;
+    void *y = mien_check_output (check, (n_blocked * elem + 3) / 4);
+    const void *blocked_x = x, *blocked_residual = NULL;
     if (kind != STEM) {
       float *to = mien_check_output (check, mien_blocked_size (lanes, shape.n, shape.c, shape.h, shape.w, shape.x_halo));
-      mien_blocked_from_plain (lanes, shape.n, shape.c, shape.h, shape.w, shape.x_halo, x, to);
+      mien_blocked_from_plain (&kernels, shape.n, shape.c, shape.h, shape.w, shape.x_halo, x, to);
       blocked_x = to;
     }
     if (residual != NULL) {
       float *to = mien_check_output (check, mien_blocked_size (lanes, shape.n, shape.k, shape.p, shape.q, shape.residual_halo));
-      mien_blocked_from_plain (lanes, shape.n, shape.k, shape.p, shape.q, shape.residual_halo, residual, to);
+      mien_blocked_from_plain (&kernels, shape.n, shape.k, shape.p, shape.q, shape.residual_halo, residual, to);
       blocked_residual = to;
     }
-    float *packed = NULL;
+    void *packed = NULL;
     if (kind == CONV) {
       packed = mien_check_output (check, mien_blocked_conv_size (&kernels, &shape));
       mien_blocked_pack_conv (&kernels, &shape, w, packed);
@@ -150,28 +186,36 @@ check_kind (MienCheck *check, Kind kind)
     const int rows = mien_blocked_rows (&kernels, &shape, kind == CONV), middle = g_rand_int_range (check->random, 0, rows + 1);
     fn[kind](&shape, &args, middle, rows);
     fn[kind](&shape, &args, 0, middle);
-    mien_blocked_to_plain (lanes, shape.n, shape.k, shape.p, shape.q, shape.y_halo, y, got);
-    mien_check_near (want, got, magnitude, n_y, ((double) shape.c * shape.r * shape.s + 4) * FLT_EPSILON, context);
+    mien_blocked_to_plain (&kernels, shape.n, shape.k, shape.p, shape.q, shape.y_halo, y, got);
+    mien_check_near (want, got, magnitude, n_y, ((double) shape.c * shape.r * shape.s + 4) * FLT_EPSILON + (bf16 ? 1 / 256.0 : 0), context);
 
     /* Putting the pixels back with zeros all round must give y again. */
-    g_autofree float *clean = g_new (float, n_blocked);
-    mien_blocked_from_plain (lanes, shape.n, shape.k, shape.p, shape.q, shape.y_halo, got, clean);
+    g_autofree void *clean = g_malloc (n_blocked * elem);
+    mien_blocked_from_plain (&kernels, shape.n, shape.k, shape.p, shape.q, shape.y_halo, got, clean);
     for (gsize i = 0; i < n_blocked; i++)
-      g_assert_cmpfloat (clean[i], ==, y[i]);
+      if (bf16)
+        g_assert_cmpfloat (mien_bf16_to_float (((const unsigned short *) clean)[i]), ==, mien_bf16_to_float (((const unsigned short *) y)[i]));
+      else
+        g_assert_cmpfloat (((const float *) clean)[i], ==, ((const float *) y)[i]);
     mien_check_clear (check);
   }
 }
 
-#define DEFINE_CHECK(name, kind)      \
-  static void name (MienCheck *check) \
-  {                                   \
-    check_kind (check, kind);         \
+#define DEFINE_CHECK(name, kind, bf16) \
+  static void name (MienCheck *check)  \
+  {                                    \
+    check_kind (check, kind, bf16);    \
   }
-DEFINE_CHECK (check_conv, CONV)
-DEFINE_CHECK (check_stem, STEM)
-DEFINE_CHECK (check_depth, DEPTH)
-DEFINE_CHECK (check_max_pool, MAX_POOL)
-DEFINE_CHECK (check_average_pool, AVERAGE_POOL)
+DEFINE_CHECK (check_conv, CONV, FALSE)
+DEFINE_CHECK (check_stem, STEM, FALSE)
+DEFINE_CHECK (check_depth, DEPTH, FALSE)
+DEFINE_CHECK (check_max_pool, MAX_POOL, FALSE)
+DEFINE_CHECK (check_average_pool, AVERAGE_POOL, FALSE)
+DEFINE_CHECK (check_conv_bf16, CONV, TRUE)
+DEFINE_CHECK (check_stem_bf16, STEM, TRUE)
+DEFINE_CHECK (check_depth_bf16, DEPTH, TRUE)
+DEFINE_CHECK (check_max_pool_bf16, MAX_POOL, TRUE)
+DEFINE_CHECK (check_average_pool_bf16, AVERAGE_POOL, TRUE)
 
 int
 main (int argc, char **argv)
@@ -182,5 +226,11 @@ main (int argc, char **argv)
   mien_check_add ("blocked/depth", check_depth);
   mien_check_add ("blocked/max-pool", check_max_pool);
   mien_check_add ("blocked/average-pool", check_average_pool);
+  mien_check_add ("blocked-bf16/rounding", check_rounding);
+  mien_check_add ("blocked-bf16/conv", check_conv_bf16);
+  mien_check_add ("blocked-bf16/stem", check_stem_bf16);
+  mien_check_add ("blocked-bf16/depth", check_depth_bf16);
+  mien_check_add ("blocked-bf16/max-pool", check_max_pool_bf16);
+  mien_check_add ("blocked-bf16/average-pool", check_average_pool_bf16);
   return g_test_run ();
 }

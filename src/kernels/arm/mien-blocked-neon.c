@@ -5,6 +5,7 @@
 #endif
 #define LANES 4
 #define GROUP 4
+#define BF16 0
 #define NAME(x) mien_##x##_neon
 #include "kernels/arm/mien-arm.h"
 

@@ -5,6 +5,7 @@
 #endif
 #define LANES 8
 #define GROUP 2
+#define BF16 0
 #define NAME(x) mien_##x##_avx2
 #include "kernels/x86/mien-x86.h"
 

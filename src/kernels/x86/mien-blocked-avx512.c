@@ -5,6 +5,7 @@
 #endif
 #define LANES 16
 #define GROUP 4
+#define BF16 0
 #define NAME(x) mien_##x##_avx512
 #include "kernels/x86/mien-x86.h"
 

@@ -16,3 +16,5 @@
 
 MIEN_X86_KERNELS (avx2)
 MIEN_X86_KERNELS (avx512)
+
+void mien_blocked_kernels_init_avx512bf16 (MienBlockedKernels *self);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Operators on blocked tensors (domain mien, f32; layout: kernels/mien-blocked.h). mien-passes-layout.c puts them where Conv and pools
+/* Operators on blocked tensors (domain mien, f32 or bfloat16; layout: kernels/mien-blocked.h). mien-passes-layout.c puts them where Conv and pools
  * stood; files never hold them.
  *
  *   BlockedConv (X, W, B?, residual?) -> Y      X and Y blocked        BlockedStem (X, W, B?) -> Y      X plain
@@ -8,7 +8,8 @@
  *   ToBlocked (X) -> Y, FromBlocked (X) -> Y
  *
  * A blocked tensor has rank 5: [N][C / lanes][H + 2 halo][W + 2 halo][lanes]. Attributes besides those of the plain operator: channels
- * (of X, as in the model), x_halo, y_halo, residual_halo, mien.lo, mien.hi. */
+ * (of X, as in the model), x_halo, y_halo, residual_halo, bf16 (1: blocked values are
+ * bfloat16), mien.lo, mien.hi. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@
 typedef struct {
   MienBlockedShape shape;
   MienBlockedFn run;
-  float *packed, *bias; /* (nullable) */
+  void *packed; /* (nullable) */
+  float *bias;  /* (nullable) */
   int n_rows;
   double work; /* multiply-adds, for sharing out */
 } State;
@@ -46,6 +48,18 @@ static int
 attr (const MienOpCtx *ctx, const char *name)
 {
   return (int) mien_node_int (ctx->node, name, 0);
+}
+
+static const MienBlockedKernels *
+kernels_of (const MienOpCtx *ctx)
+{
+  return attr (ctx, "bf16") != 0 ? &ctx->kernels->blocked_bf16 : &ctx->kernels->blocked;
+}
+
+static MienType
+blocked_type (const MienOpCtx *ctx)
+{
+  return attr (ctx, "bf16") != 0 ? MIEN_BF16 : MIEN_F32;
 }
 
 static gboolean
@@ -79,7 +93,7 @@ plain_input (const MienOpCtx *ctx)
 static MienShape
 blocked_shape (const MienOpCtx *ctx, gint64 n, gint64 c, gint64 h, gint64 w)
 {
-  const int lanes = ctx->kernels->blocked.lanes, halo = attr (ctx, "y_halo");
+  const int lanes = kernels_of (ctx)->lanes, halo = attr (ctx, "y_halo");
 
   return (MienShape) { .rank = 5, .dim = { n, (c + lanes - 1) / lanes, h + 2 * halo, w + 2 * halo, lanes } };
 }
@@ -129,15 +143,14 @@ infer_blocked (MienOpCtx *ctx, GError **error)
 {
   MienBlockedShape shape;
 
-  mien_op_out_unknown (ctx, 0, MIEN_F32);
-  if (!mien_op_check_type (ctx, error, 0, MIEN_F32, 0))
+  if (!mien_op_check_type (ctx, error, 0, is (ctx, "BlockedStem") ? MIEN_F32 : blocked_type (ctx), 0))
     return FALSE;
   if (!mien_op_shapes_known (ctx))
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "an input whose size depends on the data");
   if (!read_shape (ctx, &shape, error))
     return FALSE;
   const MienShape out = blocked_shape (ctx, shape.n, shape.k, shape.p, shape.q);
-  mien_op_out (ctx, 0, MIEN_F32, &out);
+  mien_op_out (ctx, 0, blocked_type (ctx), &out);
   if (mien_op_has (ctx, 3)) {
     const MienShape *r = &ctx->in[3]->shape;
     const int halo = shape.residual_halo;
@@ -150,7 +163,7 @@ infer_blocked (MienOpCtx *ctx, GError **error)
 static gboolean
 prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
-  const MienBlockedKernels *kernels = &ctx->kernels->blocked;
+  const MienBlockedKernels *kernels = kernels_of (ctx);
   State *state = g_new0 (State, 1);
   MienBlockedShape *shape = &state->shape;
 
@@ -163,7 +176,7 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   if (is (ctx, "BlockedConv")) {
     state->run = kernels->conv;
     state->work *= shape->c;
-    state->packed = g_new (float, mien_blocked_conv_size (kernels, shape));
+    state->packed = g_malloc (mien_blocked_conv_size (kernels, shape) * mien_type_size (blocked_type (ctx)));
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
   } else if (is (ctx, "BlockedStem")) {
     state->run = kernels->stem;
@@ -221,7 +234,7 @@ infer_to_blocked (MienOpCtx *ctx, GError **error)
   if (x->rank != 4)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x->rank);
   const MienShape out = blocked_shape (ctx, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
-  mien_op_out (ctx, 0, MIEN_F32, &out);
+  mien_op_out (ctx, 0, blocked_type (ctx), &out);
   return TRUE;
 }
 
@@ -230,7 +243,7 @@ run_to_blocked (MienOpCtx *ctx, GError **error)
 {
   const gint64 *dim = ctx->in[0]->shape.dim;
 
-  mien_blocked_from_plain (ctx->kernels->blocked.lanes, (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "y_halo"),
+  mien_blocked_from_plain (kernels_of (ctx), (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "y_halo"),
                            ctx->in[0]->data, ctx->out[0]->data);
   return TRUE;
 }
@@ -252,7 +265,7 @@ run_from_blocked (MienOpCtx *ctx, GError **error)
 {
   const gint64 *dim = ctx->out[0]->shape.dim;
 
-  mien_blocked_to_plain (ctx->kernels->blocked.lanes, (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "x_halo"),
+  mien_blocked_to_plain (kernels_of (ctx), (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "x_halo"),
                          ctx->in[0]->data, ctx->out[0]->data);
   return TRUE;
 }
@@ -261,20 +274,22 @@ static gboolean
 run_global_average (MienOpCtx *ctx, GError **error)
 {
   const MienTensor plain = plain_input (ctx);
-  const int lanes = ctx->kernels->blocked.lanes, halo = attr (ctx, "x_halo");
+  const int lanes = kernels_of (ctx)->lanes, halo = attr (ctx, "x_halo");
   const int n = (int) plain.shape.dim[0], c = (int) plain.shape.dim[1], h = (int) plain.shape.dim[2], w = (int) plain.shape.dim[3];
   const int blocks = (c + lanes - 1) / lanes;
+  const gboolean bf16 = blocked_type (ctx) == MIEN_BF16;
   float *y = ctx->out[0]->data;
 
   for (int i = 0; i < n * blocks; i++) {
-    const float *x = (const float *) ctx->in[0]->data + (gsize) i * (h + 2 * halo) * (w + 2 * halo) * lanes;
+    const gsize plane = (gsize) i * (h + 2 * halo) * (w + 2 * halo) * lanes;
     const int channels = MIN (lanes, c - i % blocks * lanes);
     float sums[64] = { 0 };
     for (int row = 0; row < h; row++) {
-      const float *from = x + ((gsize) (row + halo) * (w + 2 * halo) + halo) * lanes;
-      for (int column = 0; column < w; column++, from += lanes)
-        for (int l = 0; l < lanes; l++)
-          sums[l] += from[l];
+      const gsize at = plane + ((gsize) (row + halo) * (w + 2 * halo) + halo) * lanes;
+      for (int k = 0; k < w * lanes && !bf16; k++)
+        sums[k % lanes] += ((const float *) ctx->in[0]->data)[at + k];
+      for (int k = 0; k < w * lanes && bf16; k++)
+        sums[k % lanes] += mien_bf16_to_float (((const unsigned short *) ctx->in[0]->data)[at + k]);
     }
     for (int l = 0; l < channels; l++)
       *y++ = sums[l] / (float) ((gint64) h * w);

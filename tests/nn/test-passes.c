@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What passes change must not change answers: a network with everything they look for, run as it is written and rewritten, at every
+ * level and in both precisions; outputs, kept values and values that plain operators read in the middle. */
+#include <math.h>
+
+#include "mien-test.h"
+#include "nn/mien-plan.h"
+
+typedef struct {
+  MienGraph *graph;
+  GRand *random;
+  int kept, middle, out;
+} Net;
+
+static int
+weights (Net *net, const MienShape *shape, double scale, double about)
+{
+  MienTensor *tensor = mien_tensor_new (MIEN_F32, shape);
+
+  for (gsize i = 0; i < tensor->n_elems; i++)
+    mien_tensor_f32 (tensor)[i] = (float) (about + g_rand_double_range (net->random, -scale, scale));
+  return mien_graph_add_constant (net->graph, NULL, tensor);
+}
+
+static int
+conv (Net *net, int x, int c, int k, int size, int stride, int group, gboolean bias)
+{
+  const MienShape w = mien_shape (4, k, c / group, size, size), b = mien_shape (1, k);
+  const int inputs[] = { x, weights (net, &w, sqrt (6.0 / (c / group * size * size)), 0), bias ? weights (net, &b, 0.1, 0) : -1 };
+  const gint64 strides[] = { stride, stride }, pads[] = { size / 2, size / 2, size / 2, size / 2 };
+  const int y = mien_graph_op (net->graph, "", "Conv", NULL, inputs, bias ? 3 : 2);
+  MienNode *node = mien_graph_producer (net->graph, y);
+
+  mien_node_set_ints (node, "strides", strides, 2);
+  mien_node_set_ints (node, "pads", pads, 4);
+  mien_node_set_int (node, "group", group);
+  return y;
+}
+
+static int
+norm (Net *net, int x, int c)
+{
+  const MienShape shape = mien_shape (1, c);
+  const int inputs[] = { x, weights (net, &shape, 0.2, 1), weights (net, &shape, 0.2, 0), weights (net, &shape, 0.1, 0), weights (net, &shape, 0.2, 0.8) };
+
+  return mien_graph_op (net->graph, "", "BatchNormalization", NULL, inputs, 5);
+}
+
+static int
+unary (Net *net, const char *op, int x)
+{
+  return mien_graph_op (net->graph, "", op, NULL, &x, 1);
+}
+
+static int
+binary (Net *net, const char *op, int a, int b)
+{
+  const int inputs[] = { a, b };
+
+  return mien_graph_op (net->graph, "", op, NULL, inputs, 2);
+}
+
+static int
+pool (Net *net, const char *op, int x)
+{
+  const gint64 kernel[] = { 3, 3 }, strides[] = { 2, 2 }, pads[] = { 1, 1, 1, 1 };
+  const int y = unary (net, op, x);
+  MienNode *node = mien_graph_producer (net->graph, y);
+
+  mien_node_set_ints (node, "kernel_shape", kernel, 2);
+  mien_node_set_ints (node, "strides", strides, 2);
+  mien_node_set_ints (node, "pads", pads, 4);
+  return y;
+}
+
+/* Stem, residual block with a shortcut, depthwise, odd numbers of channels, both pools, a plain operator between blocked ones. */
+static Net
+make_net (void)
+{
+  Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (11) };
+  const MienShape in = mien_shape (4, 2, 1, 17, 13), fc_w = mien_shape (2, 20, 7), fc_b = mien_shape (1, 7);
+  int x = mien_graph_add_input (net.graph, "x", MIEN_F32, &in);
+
+  x = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 24, 3, 1, 1, FALSE), 24));
+  net.kept = x;
+  x = pool (&net, "MaxPool", x);
+  const int shortcut = norm (&net, conv (&net, x, 24, 40, 1, 2, 1, FALSE), 40);
+  int branch = unary (&net, "Relu", norm (&net, conv (&net, x, 24, 40, 3, 2, 1, FALSE), 40));
+  branch = conv (&net, branch, 40, 40, 3, 1, 1, TRUE);
+  x = unary (&net, "Relu", binary (&net, "Add", branch, shortcut));
+  x = unary (&net, "Sigmoid", conv (&net, x, 40, 40, 3, 1, 40, TRUE)); /* plain in the middle */
+  net.middle = x;
+  x = conv (&net, x, 40, 20, 1, 1, 1, TRUE);
+  x = unary (&net, "GlobalAveragePool", pool (&net, "AveragePool", x));
+  const int fc[] = { unary (&net, "Flatten", x), weights (&net, &fc_w, 2, 0), weights (&net, &fc_b, 0.1, 0) };
+  net.out = unary (&net, "Softmax", mien_graph_op (net.graph, "", "Gemm", NULL, fc, 3));
+  mien_graph_add_output (net.graph, net.out);
+  return net;
+}
+
+/* The values out, kept and middle after one run. */
+static void
+run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[3])
+{
+  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle };
+  g_autoptr (GError) error = NULL;
+
+  options.keep = keep;
+  options.n_keep = 2;
+  g_autoptr (MienPlan) plan = mien_plan_new (net->graph, NULL, &options, &error);
+  g_assert_no_error (error);
+  g_autoptr (MienContext) context = mien_context_new (plan, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < 2; i++) { /* twice: nothing is left over from the first run */
+    mien_context_run (context, &x, &error);
+    g_assert_no_error (error);
+  }
+  for (int i = 0; i < 3; i++)
+    values[i] = mien_tensor_dup (mien_context_value (context, wanted[i]));
+}
+
+static double
+distance (const MienTensor *a, const MienTensor *b)
+{
+  double most = 0;
+
+  g_assert_true (mien_shape_equal (&a->shape, &b->shape));
+  for (gsize i = 0; i < a->n_elems; i++)
+    most = MAX (most, fabs ((double) mien_tensor_f32 (a)[i] - mien_tensor_f32 (b)[i]));
+  return most;
+}
+
+static void
+test_same_answers (void)
+{
+  Net net = make_net ();
+  const MienShape in = mien_shape (4, 2, 1, 17, 13);
+  g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &in);
+  MienTensor *want[3], *got[3];
+  MienThreads *threads = mien_threads_new (2);
+
+  for (gsize i = 0; i < x->n_elems; i++)
+    mien_tensor_f32 (x)[i] = (float) g_rand_double_range (net.random, -1, 1);
+  run (&net, (MienPlanOptions) { .cpu = MIEN_CPU_C, .no_passes = TRUE }, x, want);
+  for (int level = 0; level <= (int) mien_cpu_detect (); level++) {
+    for (int precision = 0; precision < 2; precision++) {
+      const gboolean rounded = precision == 1 && level >= MIEN_CPU_BF16;
+      run (&net, (MienPlanOptions) { .cpu = (MienCpuLevel) level, .precision = (MienPrecision) precision, .threads = level % 2 ? threads : NULL }, x, got);
+      for (int i = 0; i < 3; i++) {
+        const double difference = distance (want[i], got[i]);
+        g_test_message ("level %s precision %d value %d: %g", mien_cpu_level_name (level), precision, i, difference);
+        /* Values are of the order of 1: f32 keeps five digits through a few layers, bfloat16 two. */
+        g_assert_cmpfloat (difference, <, rounded ? 0.03 : 2e-5);
+        if (rounded) /* or bfloat16 was not used at all */
+          g_assert_cmpfloat (difference, >, 1e-5);
+        mien_tensor_unref (got[i]);
+      }
+    }
+  }
+  for (int i = 0; i < 3; i++)
+    mien_tensor_unref (want[i]);
+  mien_threads_free (threads);
+  g_rand_free (net.random);
+  mien_graph_unref (net.graph);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/passes/same-answers", test_same_answers);
+  return g_test_run ();
+}
