@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The window on the demo camera: time from start to the first frame on screen, memory and processor time of the live view.
+"""The window on the demo camera: time from start to the first frame on screen, memory and processor time of the live view, and how long
+the window's thread keeps others waiting.
 
-usage: bench-window.py start|memory, under tools/virtual-display
+usage: bench-window.py start|memory|response, under tools/virtual-display
 """
 import os
 import re
@@ -58,4 +59,34 @@ def bench_memory():
     print(f'processor time {100 * share:.0f} % of one core, {frames / 12:.1f} frames analysed a second')
 
 
-bench_start() if sys.argv[1] == 'start' else bench_memory()
+def bench_response():
+    """Questions of a screen reader are answered by the window's thread: how long they take while faces are read shows how long that
+    thread is busy with something else."""
+    try:
+        import gi
+        gi.require_version('Atspi', '2.0')
+        from gi.repository import Atspi
+    except (ImportError, ValueError):
+        print('the accessibility tree cannot be read (Debian packages python3-gi and gir1.2-atspi-2.0)')
+        sys.exit(77)
+    program = subprocess.Popen([os.environ['MIEN_APP'], '--source=demo'])
+    try:
+        time.sleep(3)
+        desktop = Atspi.get_desktop(0)
+        ours = [a for a in map(desktop.get_child_at_index, range(desktop.get_child_count())) if a is not None and a.get_process_id() == program.pid]
+        window = ours[0].get_child_at_index(0)
+        times = []
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            began = time.monotonic()
+            Atspi.Component.get_extents(window, Atspi.CoordType.WINDOW)
+            times.append(1000 * (time.monotonic() - began))
+            time.sleep(0.005)
+    finally:
+        program.kill()
+    times.sort()
+    print(f'{len(times)} questions to the window while faces are read: answered after {statistics.median(times):.1f} ms (median), '
+          f'{times[int(0.99 * len(times))]:.1f} (99 %), {times[-1]:.1f} (longest)')
+
+
+{'start': bench_start, 'memory': bench_memory, 'response': bench_response}[sys.argv[1]]()
