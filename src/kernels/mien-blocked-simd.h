@@ -80,7 +80,7 @@ typedef struct {
   ptrdiff_t x_row, x_plane;            /* rows (with dilation) and blocks of x */
   ptrdiff_t x_tap;                     /* neighbouring taps of a row */
   ptrdiff_t y_plane, residual_plane;
-  int n_channels;                      /* input channels, rounded up to whole blocks */
+  int n_channels;                      /* input channels; spare ones of the last block are skipped */
   bool first, last;                    /* chunk of input channels */
 } Row;
 
@@ -124,11 +124,13 @@ conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int 
 
   start_tile (row, G, QT, acc, q);
   for (int c = 0; c < row->n_channels; c += LANES, x += row->x_plane) {
+    const int n_l = row->n_channels - c < LANES ? row->n_channels - c : LANES;
+    const ptrdiff_t skipped = (ptrdiff_t) (LANES - (BF16 ? (n_l + 1) / 2 * 2 : n_l)) * G * LANES;
     for (int r = 0; r < n_r; r++) {
       const Elem *at = x + r * row->x_row;
-      for (int s = 0; s < n_s; s++, at += row->x_tap) {
+      for (int s = 0; s < n_s; s++, at += row->x_tap, w += skipped) {
 #if BF16
-        for (int l = 0; l < LANES; l += 2, w += 2 * G * LANES) { /* two input channels at once */
+        for (int l = 0; l < n_l; l += 2, w += 2 * G * LANES) { /* two input channels at once */
           __m512bh weights[4];
 #pragma GCC unroll 4
           for (int g = 0; g < G; g++)
@@ -142,7 +144,7 @@ conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int 
           }
         }
 #else
-        for (int l = 0; l < LANES; l++, w += G * LANES) {
+        for (int l = 0; l < n_l; l++, w += G * LANES) {
           Vec weights[4];
 #pragma GCC unroll 4
           for (int g = 0; g < G; g++)
@@ -290,7 +292,7 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
     row.bias = args->bias != NULL ? args->bias + (ptrdiff_t) g * group * LANES : NULL;
     for (int c = 0; c < c_blocks; c += at_once) {
       const int now = c_blocks - c < at_once ? c_blocks - c : at_once;
-      row.n_channels = now * LANES;
+      row.n_channels = c + now == c_blocks ? shape->c - c * LANES : now * LANES;
       row.first = c == 0;
       row.last = c + now == c_blocks;
       row.w = (const Elem *) args->w + ((ptrdiff_t) g * c_blocks + c) * per_block;

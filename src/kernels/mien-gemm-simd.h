@@ -129,6 +129,34 @@ NAME (gemm_f32_tile) (int m, int n, int k, const float *a, const float *b, float
   }
 }
 
+/* Four sums in turn hide the latency of the additions. */
+void
+NAME (gemm_f32_row) (int n, int k, const float *a, const float *b, float *c, const MienGemmTail *tail)
+{
+  Vec part[4][NV], acc[MR][NV];
+  int l = 0;
+
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; v++)
+      part[i][v] = (Vec) { 0 };
+  for (; l + 4 <= k; l += 4, b += 4 * NR)
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+#pragma GCC unroll 4
+      for (int v = 0; v < NV; v++)
+        part[i][v] += splat (a[l + i]) * load (b + i * NR + v * LANES);
+  for (; l < k; l++, b += NR)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; v++)
+      part[0][v] += splat (a[l]) * load (b + v * LANES);
+#pragma GCC unroll 4
+  for (int v = 0; v < NV; v++)
+    acc[0][v] = (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]);
+  finish (1, n, acc, c, 0, tail);
+}
+
 static inline __attribute__ ((always_inline)) void
 rows_of (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, const float *b, ptrdiff_t ldb,
          float *c, ptrdiff_t ldc)

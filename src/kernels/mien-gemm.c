@@ -33,6 +33,23 @@ tile_c (int m, int n, int k, const float *a, const float *b, float *c, ptrdiff_t
 }
 
 static void
+row_c (int n, int k, const float *a, const float *b, float *c, const MienGemmTail *tail)
+{
+  for (int j = 0; j < n; j++) {
+    float sum = 0;
+    for (int l = 0; l < k; l++)
+      sum += a[l] * b[l * C_NR + j];
+    if (tail->accumulate)
+      sum += c[j];
+    if (tail->bias_row != NULL)
+      sum += tail->bias_row[0];
+    if (tail->bias_col != NULL)
+      sum += tail->bias_col[j];
+    c[j] = sum < tail->lo ? tail->lo : sum > tail->hi ? tail->hi : sum;
+  }
+}
+
+static void
 rows_c (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, const float *b, ptrdiff_t ldb,
         float *c, ptrdiff_t ldc)
 {
@@ -46,18 +63,18 @@ rows_c (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_
 void
 mien_gemm_kernels_init (MienGemmKernels *self, MienCpuLevel cpu)
 {
-  *self = (MienGemmKernels) { C_MR, C_NR, tile_c, C_MR, C_NR, rows_c };
+  *self = (MienGemmKernels) { C_MR, C_NR, tile_c, row_c, C_MR, C_NR, rows_c };
 #if MIEN_HAVE_X86
   if (cpu < MIEN_CPU_AVX2)
     return;
-  *self = (MienGemmKernels) { 4, 24, mien_gemm_f32_tile_avx2, 6, 16, mien_gemm_f32_rows_avx2 };
+  *self = (MienGemmKernels) { 4, 24, mien_gemm_f32_tile_avx2, mien_gemm_f32_row_avx2, 6, 16, mien_gemm_f32_rows_avx2 };
   if (cpu < MIEN_CPU_AVX512)
     return;
-  *self = (MienGemmKernels) { 8, 48, mien_gemm_f32_tile_avx512, 12, 32, mien_gemm_f32_rows_avx512 };
+  *self = (MienGemmKernels) { 8, 48, mien_gemm_f32_tile_avx512, mien_gemm_f32_row_avx512, 12, 32, mien_gemm_f32_rows_avx512 };
 #elif MIEN_HAVE_ARM
   if (cpu < MIEN_CPU_NEON)
     return;
-  *self = (MienGemmKernels) { 8, 12, mien_gemm_f32_tile_neon, 12, 8, mien_gemm_f32_rows_neon };
+  *self = (MienGemmKernels) { 8, 12, mien_gemm_f32_tile_neon, mien_gemm_f32_row_neon, 12, 8, mien_gemm_f32_rows_neon };
 #endif
 }
 
@@ -159,6 +176,29 @@ pack_task (void *data, int task, int thread)
   }
 }
 
+/* A single row is read where it lies. */
+static bool
+is_row (const MienGemmShape *shape)
+{
+  return shape->m == 1 && (!shape->trans_a || shape->lda == 1);
+}
+
+static void
+row_task (void *data, int task, int thread)
+{
+  const Product *job = data;
+  const int nr = job->kernels->nr, n = job->shape->n;
+
+  for (int panel = (int) ((long) job->n_b_panels * task / job->n_tasks); panel < (int) ((long) job->n_b_panels * (task + 1) / job->n_tasks);
+       panel++) {
+    MienGemmTail tail = *job->tail;
+    if (tail.bias_col != NULL)
+      tail.bias_col += panel * nr;
+    job->kernels->row (min_int (nr, n - panel * nr), job->shape->k, job->a, job->packed_b + (size_t) panel * job->shape->k * nr,
+                       job->c + panel * nr, &tail);
+  }
+}
+
 static void
 multiply_task (void *data, int task, int thread)
 {
@@ -200,11 +240,12 @@ mien_gemm_f32 (const MienGemmKernels *self, const MienGemmShape *shape, const fl
   job.to_b = job.to_a + packed_a_size (self, shape);
   if (packed_b == NULL)
     job.packed_b = job.to_b;
-  job.n_a_panels = div_up (shape->m, self->mr);
+  job.n_a_panels = is_row (shape) ? 0 : div_up (shape->m, self->mr);
   job.n_b_panels = div_up (shape->n, self->nr);
   /* Under a quarter of a million multiply-adds a second thread costs more than it gives. */
   job.n_tasks = (double) shape->m * shape->n * shape->k < 250e3 ? 1 : min_int (n_threads, job.n_b_panels);
-  mien_threads_run (threads, pack_task, &job, job.n_tasks);
+  if (job.n_a_panels > 0 || job.b != NULL)
+    mien_threads_run (threads, pack_task, &job, job.n_tasks);
   if (shape->k == 0) {
     MienGemmTail empty = *tail;
     for (int i = 0; i < shape->m; i++) {
@@ -216,5 +257,5 @@ mien_gemm_f32 (const MienGemmKernels *self, const MienGemmShape *shape, const fl
     }
     return;
   }
-  mien_threads_run (threads, multiply_task, &job, job.n_tasks);
+  mien_threads_run (threads, is_row (shape) ? row_task : multiply_task, &job, job.n_tasks);
 }

@@ -26,6 +26,9 @@ typedef struct {
 /* One tile: C[m][n] from panels a[k][mr] and b[k][nr]; m <= mr, n <= nr, panels padded to mr and nr. */
 typedef void (*MienGemmTileFn) (int m, int n, int k, const float *a, const float *b, float *c, ptrdiff_t ldc, const MienGemmTail *tail);
 
+/* One row: C[1][n] from a[k] as it lies and the panel b[k][nr]: bound by reading b. */
+typedef void (*MienGemmRowFn) (int n, int k, const float *a, const float *b, float *c, const MienGemmTail *tail);
+
 /* One tile that reads its left side in place: C[m][n] += sum over p, q of rows[i][p * row_step + q * step] * b[p * n_q + q][ldb].
  * m <= wide_mr, n <= wide_nr: convolution's gradient by its weights. C is written with stride ldc. */
 typedef void (*MienGemmRowsFn) (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step,
@@ -34,6 +37,7 @@ typedef void (*MienGemmRowsFn) (int m, int n, int n_p, int n_q, const float *con
 typedef struct {
   int mr, nr;
   MienGemmTileFn tile;
+  MienGemmRowFn row;
   int rows_mr, rows_nr;
   MienGemmRowsFn rows;
 } MienGemmKernels;

@@ -7,6 +7,7 @@
 #include "kernels/mien-vector.h"
 
 void mien_gemm_f32_tile_neon (int m, int n, int k, const float *a, const float *b, float *c, ptrdiff_t ldc, const MienGemmTail *tail);
+void mien_gemm_f32_row_neon (int n, int k, const float *a, const float *b, float *c, const MienGemmTail *tail);
 void mien_gemm_f32_rows_neon (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, const float *b,
                               ptrdiff_t ldb, float *c, ptrdiff_t ldc);
 void mien_vector_kernels_init_neon (MienVectorKernels *self);

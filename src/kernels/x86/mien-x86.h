@@ -9,6 +9,7 @@
 #define MIEN_X86_KERNELS(isa)                                                                                            \
   void mien_gemm_f32_tile_##isa (int m, int n, int k, const float *a, const float *b, float *c, ptrdiff_t ldc,           \
                                  const MienGemmTail *tail);                                                              \
+  void mien_gemm_f32_row_##isa (int n, int k, const float *a, const float *b, float *c, const MienGemmTail *tail);        \
   void mien_gemm_f32_rows_##isa (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, \
                                  const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc);                                \
   void mien_vector_kernels_init_##isa (MienVectorKernels *self);                                                         \
