@@ -41,7 +41,9 @@ struct _MienThreads {
 
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
-  int n_sleeping; /* under lock */
+  int n_sleeping;   /* under lock */
+  cpu_set_t allowed; /* processors of the process */
+  int caller_cpu;    /* the processor that the workers keep off, -1: none yet */
 };
 
 static void
@@ -89,26 +91,36 @@ work (void *data)
   }
 }
 
+/* A thread that is woken up tends to land on the processor of who woke it, and waits there until the loop it should share is over.
+ * So sleeping workers are told to stay off the caller's processor. Under lock. */
+static void
+keep_off (MienThreads *self, int cpu)
+{
+  cpu_set_t others = self->allowed;
+
+  self->caller_cpu = cpu;
+  CPU_CLR (cpu, &others);
+  if (CPU_COUNT (&others) == 0)
+    return;
+  for (int i = 1; i < self->n_threads; i++)
+    pthread_setaffinity_np (self->workers[i].id, sizeof others, &others);
+}
+
 /* Under lock, so that a worker between its last look and its sleep is not missed. */
 static void
 raise_generation (MienThreads *self)
 {
   pthread_mutex_lock (&self->lock);
   atomic_fetch_add_explicit (&self->generation, 1, memory_order_release);
-  if (self->n_sleeping > 0)
+  if (self->n_sleeping > 0) {
+    const int cpu = sched_getcpu ();
+    if (cpu >= 0 && cpu != self->caller_cpu)
+      keep_off (self, cpu);
     pthread_cond_broadcast (&self->wake);
+  }
   pthread_mutex_unlock (&self->lock);
 }
 
-static int
-count_processors (void)
-{
-  cpu_set_t set;
-
-  if (sched_getaffinity (0, sizeof set, &set) != 0)
-    return 1;
-  return CPU_COUNT (&set);
-}
 
 MienThreads *
 mien_threads_new (int n_threads)
@@ -117,8 +129,11 @@ mien_threads_new (int n_threads)
 
   if (self == NULL)
     return NULL;
+  self->caller_cpu = -1;
+  if (sched_getaffinity (0, sizeof self->allowed, &self->allowed) != 0)
+    CPU_ZERO (&self->allowed);
   if (n_threads <= 0)
-    n_threads = count_processors ();
+    n_threads = CPU_COUNT (&self->allowed) > 0 ? CPU_COUNT (&self->allowed) : 1;
   if (n_threads > MAX_THREADS)
     n_threads = MAX_THREADS;
   pthread_mutex_init (&self->running, NULL);

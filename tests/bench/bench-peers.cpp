@@ -398,7 +398,7 @@ visit (const Bench &bench, const Group &group, Cell &cell)
     cell.guess_us = std::min (cell.guess_us, *std::min_element (us.begin (), us.end ()));
   }
   if (group.threads > 1)
-    g_usleep (8000); // until the threads of this engine have stopped spinning and gone to sleep
+    g_usleep (40000); // until the threads of this engine have stopped spinning and gone to sleep (pthreadpool: a million pauses)
 }
 
 // How long this thread has stood in line for a processor: the second number; 0 where the kernel does not count.
