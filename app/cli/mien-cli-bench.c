@@ -88,7 +88,7 @@ mien_cli_bench (int argc, char **argv)
     { "batch", 'b', 0, G_OPTION_ARG_INT, &batch, "Faces at a time; default: 1", "N" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: 1; 0: one a processor", "N" },
     { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx (neon on ARM)", "LEVEL" },
-    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "auto (default) or f32", "NAME" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "f32, bf16, or auto (default; now f32)", "NAME" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "How long to measure; default: 2", "S" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "json (default) or text", "FORMAT" },
     { NULL },
@@ -117,14 +117,17 @@ mien_cli_bench (int argc, char **argv)
     return mien_cli_usage ("bench", "--threads takes 1 to 256, or 0 for all, not %d", n_threads);
   if (!(seconds > 0 && seconds <= 3600))
     return mien_cli_usage ("bench", "--seconds takes more than 0 up to 3600");
-  if (precision_chosen == 2)
-    return mien_cli_fail (g_error_new (MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, "bf16 is not there yet; use --precision f32"));
+  if (precision_chosen == 2 && MIN (cpu, mien_cpu_detect ()) < MIEN_CPU_BF16)
+    return mien_cli_fail (g_error_new (MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, "the level %s has no bfloat16; use --precision f32",
+                                       mien_cpu_level_name (MIN (cpu, mien_cpu_detect ()))));
 
   model = mien_cli_load_model (model_path, &error);
   if (model == NULL)
     return mien_cli_fail (error);
   threads = mien_threads_new (n_threads);
   predictor = mien_predictor_new (model, batch, cpu, threads, &error);
+  if (predictor != NULL && precision_chosen == 2)
+    mien_predictor_set_precision (predictor, MIEN_PRECISION_BF16);
   if (predictor != NULL)
     times = measure (predictor, batch, seconds, &error);
   if (times == NULL) {
@@ -149,13 +152,13 @@ mien_cli_bench (int argc, char **argv)
         mien_json_key (text, numbers[i].key);
         mien_json_number (text, numbers[i].value, 6);
       }
-      g_string_append_printf (text, ",\"batch\":%d,\"threads\":%d,\"runs\":%u,\"cpu\":\"%s\",\"precision\":\"f32\"}", batch,
-                              mien_threads_count (threads), times->len, mien_cpu_level_name (cpu));
+      g_string_append_printf (text, ",\"batch\":%d,\"threads\":%d,\"runs\":%u,\"cpu\":\"%s\",\"precision\":\"%s\"}", batch,
+                              mien_threads_count (threads), times->len, mien_cpu_level_name (cpu), precisions[MAX (precision_chosen, 1)]);
     } else {
       g_string_append_printf (text, "median %.1f us, 99th percentile %.1f us, fastest %.1f us of %u runs\n", median_us, p99_us,
                               sorted[0], times->len);
-      g_string_append_printf (text, "%.0f faces a second, %.2f GFLOP a second; batch %d, threads %d, cpu %s, f32", batch * 1e6 / median_us,
-                              gflop_per_s, batch, mien_threads_count (threads), mien_cpu_level_name (cpu));
+      g_string_append_printf (text, "%.0f faces a second, %.2f GFLOP a second; batch %d, threads %d, cpu %s, %s", batch * 1e6 / median_us,
+                              gflop_per_s, batch, mien_threads_count (threads), mien_cpu_level_name (cpu), precisions[MAX (precision_chosen, 1)]);
     }
     mien_cli_print_line (text->str);
   }

@@ -104,7 +104,7 @@ GPtrArray *
 mien_model_dup_layers (const MienModel *self, GError **error)
 {
   const int batch = MAX (self->fixed_batch, 1);
-  g_autoptr (MienPlan) plan = mien_model_make_plan (self, batch, mien_cpu_level (), NULL, TRUE, error);
+  g_autoptr (MienPlan) plan = mien_model_make_plan (self, batch, mien_cpu_level (), MIEN_PRECISION_F32, NULL, TRUE, error);
   g_autofree gboolean *counted = g_new0 (gboolean, self->graph->values->len + 1);
   GPtrArray *layers;
 

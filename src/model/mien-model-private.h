@@ -30,7 +30,8 @@ struct _MienModel {
 };
 
 /* A plan for batch pictures; NULL with error set also when output does not come out as n_labels numbers a picture. */
-MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_fusion, GError **error);
+MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads,
+                                gboolean no_fusion, GError **error);
 
 /* The class numbers of one picture to probabilities. FALSE when they are not numbers. */
 gboolean mien_model_finish (const MienModel *self, const float *numbers, float *probabilities);

@@ -169,13 +169,15 @@ mien_model_get_input_shape (const MienModel *self, int batch, MienShape *shape)
 }
 
 MienPlan *
-mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienThreads *threads, gboolean no_fusion, GError **error)
+mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, gboolean no_fusion,
+                      GError **error)
 {
   const MienPlanOptions options = {
     .cpu = cpu,
     .threads = threads,
     .max_bytes = MIEN_MODEL_MAX_PLAN_BYTES,
     .max_macs = MIN (MIEN_MODEL_MAX_MACS * batch, MIEN_PLAN_MAX_MACS),
+    .precision = precision,
     .no_fusion = no_fusion,
   };
   g_autoptr (MienPlan) plan = NULL;
@@ -308,7 +310,7 @@ take_graph (MienGraph *graph, const char *path, GError **error)
   if (!read_input (self, error) || !read_metadata (self, error))
     return NULL;
   batch = MAX (self->fixed_batch, 1);
-  plan = mien_model_make_plan (self, batch, mien_cpu_level (), NULL, FALSE, error);
+  plan = mien_model_make_plan (self, batch, mien_cpu_level (), MIEN_PRECISION_F32, NULL, FALSE, error);
   if (plan == NULL || !find_output (self, plan, batch, error) || !read_labels (self, error) || !try_run (self, plan, batch, error))
     return NULL;
   return g_steal_pointer (&self);
@@ -376,7 +378,7 @@ mien_model_save (const MienModel *self, const char *path, GError **error)
   const int batch = MAX (self->fixed_batch, 1);
   g_autofree char *name = mien_file_shown_name (path);
   g_autoptr (MienGraph) graph = mien_graph_dup (self->graph);
-  g_autoptr (MienPlan) plan = mien_model_make_plan (self, batch, mien_cpu_level (), NULL, FALSE, error);
+  g_autoptr (MienPlan) plan = mien_model_make_plan (self, batch, mien_cpu_level (), MIEN_PRECISION_F32, NULL, FALSE, error);
 
   if (plan == NULL) {
     g_prefix_error (error, "%s: ", name);

@@ -73,6 +73,9 @@ typedef struct _MienPredictor MienPredictor;
 MienPredictor *mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error);
 void mien_predictor_free (MienPredictor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPredictor, mien_predictor_free)
+
+/* f32 until set. bfloat16 where the processor has it (level bf16), f32 elsewhere. */
+void mien_predictor_set_precision (MienPredictor *self, MienPrecision precision);
 MienModel *mien_predictor_get_model (const MienPredictor *self); /* (transfer none) */
 
 /* pixels[n][size][size], 0..255; probabilities[n][n_labels]. n 1 .. any number: done in batches. */

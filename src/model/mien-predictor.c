@@ -9,8 +9,8 @@
 #include "model/mien-model-private.h"
 
 #define STEP 4 /* batch sizes 1, 4, 16, ...: at most four times the work of the faces there are */
-#define MAX_BATCH 256
-#define MAX_ENGINES 6
+#define MAX_BATCH 16 /* more at a time do not stay in cache, and are slower */
+#define MAX_ENGINES 4
 
 typedef struct {
   int batch;
@@ -22,6 +22,7 @@ typedef struct {
 struct _MienPredictor {
   MienModel *model;
   MienCpuLevel cpu;
+  MienPrecision precision;
   MienThreads *threads; /* borrowed */
   Engine engines[MAX_ENGINES]; /* by rising batch; plan NULL until needed */
   int n_engines;
@@ -34,7 +35,7 @@ start_engine (MienPredictor *self, Engine *engine, GError **error)
 
   if (engine->plan != NULL)
     return TRUE;
-  engine->plan = mien_model_make_plan (self->model, engine->batch, self->cpu, self->threads, FALSE, error);
+  engine->plan = mien_model_make_plan (self->model, engine->batch, self->cpu, self->precision, self->threads, FALSE, error);
   engine->context = engine->plan != NULL ? mien_context_new (engine->plan, error) : NULL;
   if (engine->context == NULL) {
     g_clear_pointer (&engine->plan, mien_plan_unref);
@@ -69,14 +70,29 @@ mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThrea
   return self;
 }
 
-void
-mien_predictor_free (MienPredictor *self)
+static void
+stop_engines (MienPredictor *self)
 {
   for (int i = 0; i < self->n_engines; i++) {
     g_clear_pointer (&self->engines[i].context, mien_context_free);
     g_clear_pointer (&self->engines[i].plan, mien_plan_unref);
     g_clear_pointer (&self->engines[i].input, mien_tensor_unref);
   }
+}
+
+void
+mien_predictor_set_precision (MienPredictor *self, MienPrecision precision)
+{
+  if (precision == self->precision)
+    return;
+  self->precision = precision;
+  stop_engines (self); /* they are made again when needed */
+}
+
+void
+mien_predictor_free (MienPredictor *self)
+{
+  stop_engines (self);
   mien_model_unref (self->model);
   g_free (self);
 }
