@@ -117,6 +117,8 @@ convert_conv (Layout *self, const MienNode *node)
     return FALSE;
   if (widest_padding (node, &w->shape) > MAX_HALO)
     return FALSE;
+  if (group < 1 || group > w->shape.dim[0])
+    return FALSE;
   const gint64 k = w->shape.dim[0], c = w->shape.dim[1] * group;
   const gboolean depthwise = group > 1 && group == k && w->shape.dim[1] == 1;
   int x = twin_of (self, node->inputs[0]);
@@ -217,7 +219,7 @@ convert (Layout *self, const MienNode *node)
     { "Add", convert_add },         { "Sum", convert_add },      { "Relu", convert_relu },
   };
 
-  if (*node->domain != '\0' || node->n_inputs < 1 || node->outputs[0] < 0)
+  if (*node->domain != '\0' || node->n_inputs < 1 || node->inputs[0] < 0 || node->outputs[0] < 0)
     return FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (rules); i++)
     if (g_str_equal (rules[i].op, node->op))
@@ -234,6 +236,14 @@ padding_of (const MienGraph *graph, const MienNode *node)
   return widest_padding (node, &mien_graph_value (graph, node->inputs[1])->tensor->shape);
 }
 
+/* One that add() made. */
+static gboolean
+is_blocked (const MienNode *node)
+{
+  return g_str_equal (node->domain, "mien") && mien_node_attr (node, "channels") != NULL && node->n_inputs > 0 && node->inputs[0] >= 0 &&
+         node->outputs[0] >= 0;
+}
+
 static void
 finish_nodes (MienGraph *graph, gboolean bf16)
 {
@@ -241,17 +251,17 @@ finish_nodes (MienGraph *graph, gboolean bf16)
 
   for (guint i = 0; i < graph->nodes->len; i++) {
     const MienNode *node = mien_graph_node (graph, i);
-    if (g_str_equal (node->domain, "mien") && node->n_inputs > 0)
+    if (is_blocked (node))
       halo[node->inputs[0]] = MAX (halo[node->inputs[0]], padding_of (graph, node));
   }
   for (guint i = 0; i < graph->nodes->len; i++) {
     MienNode *node = mien_graph_node (graph, i);
-    if (!g_str_equal (node->domain, "mien") || mien_node_attr (node, "channels") == NULL)
+    if (!is_blocked (node))
       continue;
     mien_node_set_int (node, "bf16", bf16);
     mien_node_set_int (node, "x_halo", halo[node->inputs[0]]);
     mien_node_set_int (node, "y_halo", halo[node->outputs[0]]);
-    if (node->n_inputs == 4)
+    if (node->n_inputs == 4 && node->inputs[3] >= 0)
       mien_node_set_int (node, "residual_halo", halo[node->inputs[3]]);
   }
 }
