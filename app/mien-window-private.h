@@ -29,6 +29,7 @@ struct _MienWindow {
   MienCapture *capture;
   MienCameraList *cameras;
   MienModel *model;
+  MienResult *photo_result; /* (nullable) the last one that was told */
   GMenu *source_menu;
   GCancellable *model_cancellable;
   GtkFileChooserNative *chooser;

@@ -398,14 +398,17 @@ result_cb (MienAnalyzer *analyzer, MienResult *result, MienWindow *self)
   g_signal_emit (self, signals[RESULT], 0, result, name);
 }
 
+/* The chosen face changes more often than the result. */
 static void
 photo_result_cb (MienWindow *self)
 {
   MienResult *result = mien_photo_pane_get_result (self->photo);
   g_autofree char *title = NULL;
 
-  if (result == NULL)
+  if (result == NULL || result == self->photo_result)
     return;
+  g_clear_pointer (&self->photo_result, mien_result_unref);
+  self->photo_result = mien_result_ref (result);
   g_object_get (self->photo, "title", &title, NULL);
   g_signal_emit (self, signals[RESULT], 0, result, title);
 }
@@ -601,6 +604,7 @@ mien_window_dispose (GObject *object)
   g_clear_object (&self->chooser);
   g_clear_object (&self->source_menu);
   g_clear_pointer (&self->model, mien_model_unref);
+  g_clear_pointer (&self->photo_result, mien_result_unref);
   gtk_widget_dispose_template (GTK_WIDGET (self), MIEN_TYPE_WINDOW);
   G_OBJECT_CLASS (mien_window_parent_class)->dispose (object);
 }

@@ -234,6 +234,7 @@ def read_photo(picture, label):
     wait_for('the result of the photo', lambda: {face['label'] for result in read_results() if result['file'].endswith(os.path.basename(picture))
                                                  for face in result['faces']} == {label})
     wait_for('the photo\'s bars', lambda: highest(read_bars('MienPhotoPane')) == NAMES[label])
+    equal(sum(result['file'].endswith(os.path.basename(picture)) for result in read_results()), 1, 'results of the photo')
 
 
 @test('a photo named on the command line is shown and read')
