@@ -7,67 +7,11 @@
  * and includes this. A tile keeps GROUP x 6 (or fewer blocks x more pixels) sums in registers: for every input channel it loads GROUP
  * vectors of weights and multiplies them with one broadcast value a pixel. */
 #include "kernels/mien-blocked.h"
+#include "kernels/mien-lanes-simd.h"
 
 #include <string.h>
 
-typedef float Vec __attribute__ ((vector_size (LANES * 4)));
-typedef float VecU __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
-typedef int VecI __attribute__ ((vector_size (LANES * 4)));
-
-#define INLINE static inline __attribute__ ((always_inline))
-
 enum { CHUNK_FLOATS = 80 * 1024 }; /* weights of as many channels as stay in cache are used for all rows, then the next */
-
-INLINE Vec
-load (const float *x)
-{
-  return (Vec) * (const VecU *) x;
-}
-
-INLINE void
-store (float *y, Vec x)
-{
-  *(VecU *) y = (VecU) x;
-}
-
-#if BF16
-#include <immintrin.h>
-
-typedef unsigned short Elem;
-typedef int PairU __attribute__ ((aligned (2), may_alias));
-
-INLINE Vec
-read_elems (const Elem *x)
-{
-  return (Vec) _mm512_slli_epi32 (_mm512_cvtepu16_epi32 (_mm256_loadu_si256 ((const __m256i *) x)), 16);
-}
-
-INLINE void
-write_elems (Elem *y, Vec x)
-{
-  _mm256_storeu_si256 ((__m256i *) y, (__m256i) _mm512_cvtneps_pbh ((__m512) x));
-}
-#else
-typedef float Elem;
-#define read_elems load
-#define write_elems store
-#endif
-
-INLINE Vec
-splat (float x)
-{
-  return x - (Vec) { 0 };
-}
-
-INLINE Vec
-clamp (Vec x, float lo, float hi)
-{
-  const Vec l = splat (lo), h = splat (hi);
-  VecI low = x < l, high = x > h;
-
-  x = (Vec) (((VecI) l & low) | ((VecI) x & ~low));
-  return (Vec) (((VecI) h & high) | ((VecI) x & ~high));
-}
 
 /* What all tiles of a row share. Steps in elements. */
 typedef struct {
@@ -253,19 +197,6 @@ zero_halo (const MienBlockedShape *shape, Elem *y_row, int p)
     memset (y_row - side - shape->y_halo * row, 0, shape->y_halo * row * sizeof *y_row);
   if (p == shape->p - 1)
     memset (y_row - side + row, 0, shape->y_halo * row * sizeof *y_row);
-}
-
-/* Where a pixel row of a blocked tensor begins, behind the halo. */
-INLINE ptrdiff_t
-offset_of (int blocks, int h, int w, int halo, int n, int block, int row)
-{
-  return ((((ptrdiff_t) n * blocks + block) * (h + 2 * halo) + row + halo) * (w + 2 * halo) + halo) * LANES;
-}
-
-static int
-blocks_of (int channels)
-{
-  return (channels + LANES - 1) / LANES;
 }
 
 static void
