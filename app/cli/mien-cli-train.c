@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "train/mien-arch.h"
 #include "train/mien-trainer.h"
 
 typedef struct {
@@ -112,6 +113,30 @@ list_recipes (void)
 }
 
 static int
+print_list (void)
+{
+  GString *text = g_string_new (NULL);
+
+  g_string_append_printf (text, "%-12s %14s %12s  %s\n", "architecture", "multiply-adds", "parameters", "what it is");
+  for (const char *const *name = mien_arch_list (); *name != NULL; name++) {
+    const MienArch *arch = mien_arch_find (*name);
+    const MienArchCost cost = mien_arch_cost (arch);
+
+    g_string_append_printf (text, "%-12s %14" G_GINT64_FORMAT " %12" G_GINT64_FORMAT "  %s\n", *name, cost.macs, cost.params, arch->summary);
+  }
+  g_string_append_printf (text, "\n%-12s %-14s %12s  %s\n", "recipe", "architecture", "epochs", "what it gives");
+  for (const char *const *name = mien_recipe_list (); *name != NULL; name++) {
+    const MienRecipe *recipe = mien_recipe_find (*name);
+
+    g_string_append_printf (text, "%-12s %-14s %12d  %s\n", *name, recipe->arch, recipe->epochs, recipe->summary);
+  }
+  g_string_truncate (text, text->len - 1);
+  g_autofree char *lines = g_string_free (text, FALSE);
+  mien_cli_print_line (lines);
+  return MIEN_CLI_DONE;
+}
+
+static int
 train (const MienRecipe *recipe, const char *data_path, const char *out_path, gboolean resume, int n_threads)
 {
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
@@ -153,7 +178,9 @@ mien_cli_train (int argc, char **argv)
   int batch = -1;
   int n_threads = 0;
   gboolean resume = FALSE;
+  gboolean list = FALSE;
   const GOptionEntry entries[] = {
+    { "list", 0, 0, G_OPTION_ARG_NONE, &list, "Show architectures and recipes, and what they cost", NULL },
     { "data", 0, 0, G_OPTION_ARG_FILENAME, &data_path, "FER2013 (CSV, .gz, .zip, .tar.gz) or a folder of pictures by class", "PATH" },
     { "recipe", 0, 0, G_OPTION_ARG_STRING, &recipe_name, "Architecture and all settings by one name", "NAME" },
     { "arch", 0, 0, G_OPTION_ARG_STRING, &arch, "The architecture, instead of the recipe's", "NAME" },
@@ -174,6 +201,8 @@ mien_cli_train (int argc, char **argv)
     return status;
   if (argc > 1)
     return mien_cli_usage ("train", "what is “%s”? The data are named by --data, the model by --out", argv[1]);
+  if (list)
+    return print_list ();
   if (data_path == NULL)
     return mien_cli_usage ("train", "--data is missing: FER2013 or a folder of pictures by class");
   if (out_path == NULL)
@@ -181,7 +210,12 @@ mien_cli_train (int argc, char **argv)
   if (recipe_name == NULL && arch == NULL)
     return mien_cli_usage ("train", "--recipe or --arch is missing");
 
-  found = mien_recipe_find (recipe_name != NULL ? recipe_name : mien_recipe_list ()[0]);
+  if (arch != NULL && mien_arch_find (arch) == NULL) {
+    g_autofree char *all = g_strjoinv (", ", (char **) mien_arch_list ());
+
+    return mien_cli_usage ("train", "--arch must be one of %s, not “%s”", all, arch);
+  }
+  found = mien_recipe_find (recipe_name != NULL ? recipe_name : arch);
   if (found == NULL) {
     g_autofree char *all = g_strjoinv (", ", (char **) mien_recipe_list ());
 

@@ -157,6 +157,7 @@ dropout_grad (Tape *tape, const MienNode *node, int dy)
 
   mien_node_set_float (grad, "ratio", mien_node_float (node, "ratio", 0.5f));
   mien_node_set_int (grad, "salt", mien_node_int (node, "salt", 0));
+  mien_node_set_int (grad, "rows", mien_node_int (node, "rows", 0));
   give (tape, node->inputs[0], dx);
 }
 

@@ -7,6 +7,7 @@
 
 #include "data/mien-dataset.h"
 #include "data/mien-random.h"
+#include "nn/mien-passes.h"
 
 static int
 add_parameter (MienNet *net, GArray *list, const char *layer, const char *what, int rank, int a, int b, int c, int d)
@@ -26,9 +27,17 @@ append (MienNet *net, const char *domain, const char *op, const char *name, cons
   return mien_graph_producer (net->graph, net->value);
 }
 
-/* Batch normalisation and, in training graphs in the same node, Relu. */
+/* A layer of n_outputs numbers a pixel, each a sum of n_terms products and, once the normalisation is folded, a bias. */
 static void
-norm_relu (MienNet *net, const char *layer)
+count (MienNet *net, gint64 n_terms, gint64 n_outputs)
+{
+  net->cost.params += (n_terms + 1) * n_outputs;
+  net->cost.macs += n_terms * n_outputs * net->height * net->width;
+}
+
+/* Batch normalisation and, if asked for, Relu (in training graphs in the same node). */
+static void
+normalise (MienNet *net, const char *layer, gboolean rectify)
 {
   const int scale = add_parameter (net, net->others, layer, "scale", 1, net->channels, 0, 0, 0);
   const int shift = add_parameter (net, net->others, layer, "shift", 1, net->channels, 0, 0, 0);
@@ -45,35 +54,61 @@ norm_relu (MienNet *net, const char *layer)
     for (int i = 0; i < 3; i++)
       outputs[i] = mien_graph_add_value (net->graph, NULL, MIEN_F32, NULL);
     MienNode *node = mien_graph_node (net->graph, mien_graph_add_node (net->graph, "mien", "BatchNormTrain", norm_name, inputs, 3, outputs, 3));
-    mien_node_set_float (node, "mien.lo", 0);
+    if (rectify)
+      mien_node_set_float (node, "mien.lo", 0);
     net->value = outputs[0];
     stats.batch_mean = outputs[1];
     stats.batch_var = outputs[2];
   } else {
     const int inputs[] = { net->value, scale, shift, stats.mean, stats.var };
     append (net, "", "BatchNormalization", norm_name, inputs, 5);
-    append (net, "", "Relu", relu_name, &net->value, 1);
+    if (rectify)
+      append (net, "", "Relu", relu_name, &net->value, 1);
   }
   g_array_append_val (net->stats, stats);
 }
 
-/* Convolution size x size with the same padding all round, batch normalisation, Relu. */
 static void
-conv (MienNet *net, int channels, int size, int stride)
+add_conv (MienNet *net, int channels, int size, gboolean rectify)
 {
   g_autofree char *layer = g_strdup_printf ("conv%d", ++net->n_convs);
   const int w = add_parameter (net, net->weights, layer, "weight", 4, channels, net->channels, size, size);
   const int inputs[] = { net->value, w };
-  const gint64 kernel[] = { size, size }, strides[] = { stride, stride }, pads[] = { size / 2, size / 2, size / 2, size / 2 };
+  const gint64 kernel[] = { size, size }, pads[] = { size / 2, size / 2, size / 2, size / 2 };
   MienNode *node = append (net, "", "Conv", layer, inputs, 2);
 
   mien_node_set_ints (node, "kernel_shape", kernel, 2);
-  mien_node_set_ints (node, "strides", strides, 2);
   mien_node_set_ints (node, "pads", pads, 4);
+  count (net, (gint64) net->channels * size * size, channels);
   net->channels = channels;
-  net->height = (net->height - 1) / stride + 1;
-  net->width = (net->width - 1) / stride + 1;
-  norm_relu (net, layer);
+  normalise (net, layer, rectify);
+}
+
+/* Convolution size x size (odd) that keeps height and width, batch normalisation, Relu. */
+static void
+conv (MienNet *net, int channels, int size)
+{
+  add_conv (net, channels, size, TRUE);
+}
+
+/* x + two 3x3 convolutions of x, then Relu (He et al. 2016). In training the branch is left out now and then. */
+static void
+residual (MienNet *net)
+{
+  const int x = net->value, join = ++net->n_joins;
+  g_autofree char *add_name = g_strdup_printf ("join%d", join), *relu_name = g_strdup_printf ("join%d.relu", join);
+
+  add_conv (net, net->channels, 3, TRUE);
+  add_conv (net, net->channels, 3, FALSE);
+  if (net->training && net->drop_path > 0) {
+    MienNode *node = append (net, "mien", "DropoutTrain", NULL, &net->value, 1);
+    mien_node_set_float (node, "ratio", net->drop_path);
+    mien_node_set_int (node, "salt", 1000 + join);
+    mien_node_set_int (node, "rows", 1);
+  }
+  const int both[] = { x, net->value };
+  append (net, "", "Add", add_name, both, 2);
+  append (net, "", "Relu", relu_name, &net->value, 1);
 }
 
 static void
@@ -102,6 +137,14 @@ dropout (MienNet *net, float share)
 }
 
 static void
+average_all (MienNet *net)
+{
+  append (net, "", "GlobalAveragePool", "average", &net->value, 1);
+  append (net, "", "Flatten", "flatten", &net->value, 1);
+  net->height = net->width = 1;
+}
+
+static void
 flatten (MienNet *net)
 {
   append (net, "", "Flatten", "flatten", &net->value, 1);
@@ -118,6 +161,7 @@ classify (MienNet *net)
   const int inputs[] = { net->value, w, b };
 
   mien_node_set_int (append (net, "", "Gemm", "fc_out", inputs, 3), "transB", 1);
+  count (net, net->channels, MIEN_DATASET_N_LABELS);
   net->channels = MIEN_DATASET_N_LABELS;
 }
 
@@ -130,18 +174,74 @@ dense (MienNet *net, int n_outputs)
   const int inputs[] = { net->value, w };
 
   mien_node_set_int (append (net, "", "Gemm", layer, inputs, 2), "transB", 1);
+  count (net, net->channels, n_outputs);
   net->channels = n_outputs;
-  norm_relu (net, layer);
+  normalise (net, layer, TRUE);
+}
+
+static void
+build_nano (MienNet *net)
+{
+  conv (net, 16, 3);
+  max_pool (net); /* 24 x 24 */
+  conv (net, 16, 3);
+  max_pool (net); /* 12 x 12 */
+  conv (net, 32, 3);
+  conv (net, 32, 3);
+  max_pool (net); /* 6 x 6 */
+  conv (net, 64, 3);
+  max_pool (net); /* 3 x 3 */
+  conv (net, 96, 3);
+  flatten (net);
+  dropout (net, 1);
+  classify (net);
+}
+
+static void
+build_small (MienNet *net)
+{
+  conv (net, 32, 3);
+  max_pool (net); /* 24 x 24 */
+  conv (net, 64, 3);
+  max_pool (net); /* 12 x 12 */
+  residual (net);
+  max_pool (net); /* 6 x 6 */
+  conv (net, 128, 3);
+  residual (net);
+  max_pool (net); /* 3 x 3 */
+  conv (net, 256, 3);
+  flatten (net);
+  dropout (net, 1);
+  classify (net);
+}
+
+static void
+build_best (MienNet *net)
+{
+  conv (net, 32, 3);
+  max_pool (net); /* 24 x 24 */
+  conv (net, 48, 3);
+  residual (net);
+  max_pool (net); /* 12 x 12 */
+  conv (net, 96, 3);
+  residual (net);
+  residual (net);
+  max_pool (net); /* 6 x 6 */
+  conv (net, 192, 3);
+  residual (net);
+  average_all (net);
+  dropout (net, 1);
+  classify (net);
 }
 
 static void
 build_simple3 (MienNet *net)
 {
-  conv (net, 32, 3, 1);
+  conv (net, 64, 3);
   max_pool (net);
-  conv (net, 64, 3, 1);
+  conv (net, 128, 3);
   max_pool (net);
-  conv (net, 128, 3, 1);
+  conv (net, 256, 3);
   max_pool (net);
   flatten (net);
   dropout (net, 0.5f);
@@ -151,7 +251,10 @@ build_simple3 (MienNet *net)
 }
 
 static const MienArch archs[] = {
-  { "simple3", "three 3x3 convolutions (32, 64, 128 maps) with pooling, two dense layers", build_simple3 },
+  { "nano", "six 3x3 convolutions, 16 to 96 maps", build_nano },
+  { "small", "eight 3x3 convolutions, 32 to 256 maps, two residual blocks", build_small },
+  { "best", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_best },
+  { "simple3", "three 3x3 convolutions, 64, 128 and 256 maps, and two dense layers", build_simple3 },
 };
 
 const MienArch *
@@ -174,16 +277,17 @@ mien_arch_list (void)
 }
 
 MienNet *
-mien_net_new (const MienArch *arch, int batch, gboolean training, float dropout_ratio)
+mien_net_new (const MienArch *arch, const MienNetOptions *options)
 {
   MienNet *self = g_new0 (MienNet, 1);
-  MienShape shape = mien_shape (4, batch, 1, 48, 48);
+  MienShape shape = mien_shape (4, options->batch, 1, 48, 48);
 
-  if (batch == 0)
+  if (options->batch == 0)
     shape.dim[0] = -1;
   self->graph = mien_graph_new (arch->name, 13);
-  self->training = training;
-  self->dropout = dropout_ratio;
+  self->training = options->training;
+  self->dropout = options->dropout;
+  self->drop_path = options->drop_path;
   self->channels = 1;
   self->height = self->width = 48;
   self->weights = g_array_new (FALSE, FALSE, sizeof (int));
@@ -191,7 +295,7 @@ mien_net_new (const MienArch *arch, int batch, gboolean training, float dropout_
   self->stats = g_array_new (FALSE, FALSE, sizeof (MienNetStats));
   self->value = mien_graph_add_input (self->graph, "face", MIEN_F32, &shape);
   arch->build (self);
-  if (!training) {
+  if (!options->training) {
     const MienShape out = { .rank = 2, .dim = { shape.dim[0], MIEN_DATASET_N_LABELS } };
     const int probabilities = mien_graph_add_value (self->graph, "probabilities", MIEN_F32, &out);
     MienNode *node =
@@ -252,4 +356,32 @@ mien_net_copy (const MienNet *from, MienNet *to)
     if (other >= 0)
       memcpy (mien_graph_value (to->graph, other)->tensor->data, value->tensor->data, mien_tensor_n_bytes (value->tensor));
   }
+}
+
+MienGraph *
+mien_net_deploy (const MienNet *self)
+{
+  MienGraph *graph = mien_graph_dup (self->graph);
+
+  for (guint i = 0; i < graph->values->len; i++) {
+    MienValue *value = mien_graph_value (graph, i);
+    if (value->kind != MIEN_VALUE_PARAMETER)
+      continue;
+    MienTensor *copy = mien_tensor_dup (value->tensor);
+    mien_tensor_unref (value->tensor);
+    value->tensor = copy;
+    value->kind = MIEN_VALUE_CONSTANT;
+  }
+  mien_passes_fold_norm (graph, NULL, 0);
+  mien_graph_prune (graph);
+  return graph;
+}
+
+MienArchCost
+mien_arch_cost (const MienArch *arch)
+{
+  const MienNetOptions options = { 0 };
+  g_autoptr (MienNet) net = mien_net_new (arch, &options);
+
+  return net->cost;
 }

@@ -20,9 +20,9 @@ describe_run (const MienRun *self)
   const MienRecipe *r = &self->recipe;
   const MienAugment *a = &r->augment;
 
-  return g_strdup_printf ("%s epochs %d batch %d lr %a momentum %a decay %a smoothing %a dropout %a mixup %a ema %a warmup %d seed %" G_GUINT64_FORMAT
+  return g_strdup_printf ("%s epochs %d batch %d lr %a momentum %a decay %a smoothing %a dropout %a path %a mixup %a ema %a warmup %d seed %" G_GUINT64_FORMAT
                           " augment %d %a %a %a %a %a %a %a %a %a data %s threads %d cpu %s",
-                          r->arch, r->epochs, r->batch, r->lr, r->momentum, r->weight_decay, r->label_smoothing, r->dropout, r->mixup_alpha,
+                          r->arch, r->epochs, r->batch, r->lr, r->momentum, r->weight_decay, r->label_smoothing, r->dropout, r->drop_path, r->mixup_alpha,
                           r->ema, r->warmup_epochs, r->seed, a->flip, a->shift, a->rotate_deg, a->scale, a->shear, a->brightness, a->contrast,
                           a->noise, a->erase, a->erase_area, self->data_hash, mien_threads_count (self->threads),
                           mien_cpu_level_name (mien_cpu_level ()));

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/mien-passes.h"
 #include "train/mien-evaluate.h"
 #include "train/mien-train-private.h"
 
@@ -30,22 +29,11 @@ set_number (MienGraph *graph, const char *key, double value)
 MienModel *
 mien_run_export (const MienRun *self, GError **error)
 {
-  g_autoptr (MienGraph) graph = mien_graph_dup (self->use->graph);
+  g_autoptr (MienGraph) graph = mien_net_deploy (self->use);
   g_autofree char *labels = g_strjoinv (",", (char **) mien_dataset_labels);
   g_autofree char *recipe = g_strdup_printf ("%s seed %" G_GUINT64_FORMAT, self->recipe.name, self->recipe.seed);
   g_autofree char *dataset = g_strdup_printf ("sha256 %s, %d training, %d public", self->data_hash, self->training->n, self->validation->n);
 
-  for (guint i = 0; i < graph->values->len; i++) {
-    MienValue *value = mien_graph_value (graph, i);
-    if (value->kind != MIEN_VALUE_PARAMETER)
-      continue;
-    MienTensor *copy = mien_tensor_dup (value->tensor);
-    mien_tensor_unref (value->tensor);
-    value->tensor = copy;
-    value->kind = MIEN_VALUE_CONSTANT;
-  }
-  mien_passes_fold_norm (graph, NULL, 0);
-  mien_graph_prune (graph);
   set_text (graph, "mien.version", "1");
   set_text (graph, "mien.labels", labels);
   set_number (graph, "mien.input.size", self->training->size);

@@ -121,8 +121,10 @@ build_network (MienRun *self, GError **error)
     g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE, _("there is no architecture “%s”"), self->recipe.arch);
     return FALSE;
   }
-  self->net = mien_net_new (arch, self->recipe.batch, TRUE, self->recipe.dropout);
-  self->use = mien_net_new (arch, 0, FALSE, 0);
+  const MienNetOptions training = { .batch = self->recipe.batch, .training = TRUE, .dropout = self->recipe.dropout, .drop_path = self->recipe.drop_path };
+  const MienNetOptions use = { 0 };
+  self->net = mien_net_new (arch, &training);
+  self->use = mien_net_new (arch, &use);
   mien_net_initialise (self->net, self->recipe.seed);
   mien_net_copy (self->net, self->use);
   self->parameters = g_array_new (FALSE, FALSE, sizeof (MienRunParameter));

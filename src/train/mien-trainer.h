@@ -38,6 +38,7 @@ typedef struct {
   float weight_decay;    /* decoupled, weights only (not biases, not normalisation) */
   float label_smoothing;
   float dropout;
+  float drop_path;       /* chance that a residual branch is left out for a face */
   float mixup_alpha;     /* 0: none */
   float ema;             /* decay of the weights' moving average a step; 0: none */
   int warmup_epochs;     /* then cosine to zero */

@@ -195,6 +195,7 @@ def _():
     fails(2, 'evaluate', '--data', 'x', '--split', 'secret', says='--split')
     fails(2, 'evaluate', '--data', 'x', '--cpu', 'z80', says='--cpu')
     fails(2, 'train', '--data', 'x', '--out', 'y', '--recipe', 'cake', says='“cake”')
+    fails(2, 'train', '--data', 'x', '--out', 'y', '--arch', 'gothic', says=['“gothic”', 'simple3'])
     fails(2, 'bench', '--batch', '0', says='--batch')
     fails(2, 'bench', '--threads', 'many', says='threads')
     fails(2, 'bench', 'x', says='“x”')
@@ -357,6 +358,15 @@ def _():
     with open(path('small.log.jsonl'), encoding='utf-8') as log:
         equal([json.loads(line)['epoch'] for line in log], [1, 2], 'epochs in the log')
     assert os.path.getsize(path('small.onnx')) > 1000
+
+
+@test('train --list names architectures and recipes with what they cost')
+def _():
+    archs, recipes = works('train', '--list').out.strip().split('\n\n')
+    costs = {line.split()[0]: [int(word) for word in line.split()[1:3]] for line in archs.split('\n')[1:]}
+    for name, most in (('nano', 5e6), ('small', 40e6), ('best', 300e6), ('simple3', 1e9)):
+        assert 0 < costs[name][0] <= most and costs[name][1] > 1000, (name, costs)
+        assert any(line.split()[:2] == [name, name] for line in recipes.split('\n')), recipes
 
 
 def first_recipe():

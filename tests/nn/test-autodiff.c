@@ -236,9 +236,9 @@ test_two_readers (void)
   check_gradients (&net, &y);
 }
 
-/* Dropout keeps its choice for a seed, forward and backward, and about the share it should. */
+/* Dropout keeps its choice for a seed, forward and backward, and about the share it should; of whole rows if that is asked for. */
 static void
-test_dropout (void)
+test_dropout (gconstpointer rows)
 {
   g_autoptr (MienGraph) graph = mien_graph_new ("test", 13);
   const MienShape shape = mien_shape (2, 100, 100);
@@ -252,6 +252,7 @@ test_dropout (void)
   const int p = mien_graph_add_parameter (graph, "x", x), seed = mien_graph_add_parameter (graph, "dy", dy);
   const int y = mien_graph_op (graph, "mien", "DropoutTrain", "drop", &p, 1);
   mien_node_set_float (mien_graph_producer (graph, y), "ratio", 0.3f);
+  mien_node_set_int (mien_graph_producer (graph, y), "rows", rows != NULL);
   g_assert_true (mien_autodiff (graph, y, seed, &p, 1, &grad, &error));
   mien_graph_add_output (graph, y);
   mien_graph_add_output (graph, grad);
@@ -266,8 +267,10 @@ test_dropout (void)
     g_assert_true (value == 0 || fabsf (value - 1 / 0.7f) < 1e-5f);
     g_assert_cmpfloat (mien_tensor_f32 (mien_context_output (context, 1))[i], ==, value);
     kept += value != 0;
+    if (rows != NULL)
+      g_assert_cmpfloat (value, ==, mien_tensor_f32 (first)[i / 100 * 100]);
   }
-  g_assert_cmpint (ABS (kept - 7000), <, 200); /* 4 standard deviations: 183 */
+  g_assert_cmpint (ABS (kept - 7000), <, rows != NULL ? 1840 : 200); /* 4 standard deviations */
   mien_context_set_seed (context, 6);
   g_assert_true (mien_context_run (context, NULL, &error));
   g_assert_cmpint (memcmp (mien_context_output (context, 0)->data, first->data, mien_tensor_n_bytes (first)), !=, 0);
@@ -332,7 +335,8 @@ main (int argc, char **argv)
   g_test_add_data_func ("/autodiff/max-pool-3", GINT_TO_POINTER (3), test_max_pool);
   g_test_add_func ("/autodiff/global-average", test_global_average);
   g_test_add_func ("/autodiff/two-readers", test_two_readers);
-  g_test_add_func ("/autodiff/dropout", test_dropout);
+  g_test_add_data_func ("/autodiff/dropout", NULL, test_dropout);
+  g_test_add_data_func ("/autodiff/dropout-of-rows", GINT_TO_POINTER (1), test_dropout);
   g_test_add_func ("/autodiff/loss", test_loss);
   g_test_add_func ("/autodiff/unknown", test_unknown);
   return g_test_run ();

@@ -3,7 +3,8 @@
  *
  *   ReluGrad (Y, dY) -> dX
  *   DropoutTrain (X) -> Y           attributes ratio, salt; kept elements are scaled by 1 / (1 - ratio); the choice depends on the run's
- *                                   seed, salt and position only, so the same operator applied to dY is its gradient
+ *                                   seed, salt and position only, so the same operator applied to dY is its gradient; with attribute
+ *                                   rows = 1 whole rows X[n] are kept or not (stochastic depth)
  *   SoftmaxLoss (Z, T) -> loss, dZ  Z[N][L] logits, T[N][L] targets (each row sums to 1); loss = mean of -sum (T log softmax (Z));
  *                                   dZ = (softmax (Z) - T) / N
  *   SumRows (dY) -> db              dY[N][K], db[K] = sum over N
@@ -40,6 +41,20 @@ mix (guint64 x)
   return x ^ (x >> 31);
 }
 
+static void
+drop_rows (const MienOpCtx *ctx, guint64 start, guint32 limit, float scale)
+{
+  const gsize n_rows = ctx->in[0]->shape.rank > 0 ? ctx->in[0]->shape.dim[0] : 1, n = ctx->in[0]->n_elems / MAX (n_rows, 1);
+  const float *x = ctx->in[0]->data;
+  float *y = ctx->out[0]->data;
+
+  for (gsize row = 0; row < n_rows; row++, x += n, y += n) {
+    const float factor = (guint32) mix (start + row) < limit ? 0 : scale;
+    for (gsize i = 0; i < n; i++)
+      y[i] = factor == 0 ? 0 : x[i] * factor;
+  }
+}
+
 static gboolean
 run_dropout (MienOpCtx *ctx, GError **error)
 {
@@ -50,6 +65,10 @@ run_dropout (MienOpCtx *ctx, GError **error)
   const float *x = ctx->in[0]->data;
   float *y = ctx->out[0]->data;
 
+  if (mien_node_int (ctx->node, "rows", 0) != 0) {
+    drop_rows (ctx, start, limit, scale);
+    return TRUE;
+  }
   for (gsize i = 0; i < ctx->in[0]->n_elems; i += 2) {
     const guint64 bits = mix (start + i);
     y[i] = (guint32) bits < limit ? 0 : x[i] * scale;
