@@ -144,6 +144,15 @@ mien_cli_progress (double fraction, gpointer what)
 }
 
 void
+mien_cli_report_skipped (const MienDataset *data)
+{
+  g_auto (GStrv) lines = mien_dataset_dup_report (data);
+
+  for (int i = 0; lines[i] != NULL; i++)
+    g_printerr ("mien-cli: %s\n", lines[i]);
+}
+
+void
 mien_json_string (GString *text, const char *value)
 {
   g_autofree char *valid = g_utf8_make_valid (value, -1);

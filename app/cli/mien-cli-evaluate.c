@@ -11,13 +11,82 @@
 #include "train/mien-evaluate.h"
 
 typedef struct {
+  const MienDataset *data;
   const MienEvaluation *evaluation;
+  const MienEvaluation *clean; /* (nullable) without twins; NULL: no training split in the data, or all are twins */
+  int n_without_twins;         /* -1: the training split is not in the data, or is what was evaluated */
   const char *split;
   int views;
+  int n_mistakes; /* to be listed */
   double images_per_s;
-  int n_without_twins;           /* -1: the training split is not in the data, or is what was evaluated */
-  double accuracy_without_twins;
 } Report;
+
+/* What the views of a picture are, for people. */
+static const char *
+describe_views (int views)
+{
+  switch (views) {
+  case 1: return "1 view each";
+  case 2: return "2 views each (the picture and its mirror image)";
+  default: return "10 views each (in its place and moved by 5 % to the four corners, each with its mirror image)";
+  }
+}
+
+/* What a number of the data set's pictures is known by: its file, or its place in the split. (transfer full) */
+static char *
+name_picture (const MienDataset *data, int i)
+{
+  return data->names != NULL ? g_strdup (data->names[i]) : g_strdup_printf ("no. %d", i);
+}
+
+/* The scores that a split has in whole and without twins; suffix is part of the keys. */
+static void
+append_scores (GString *text, const MienMetrics *m, const char *suffix)
+{
+  const struct {
+    const char *key;
+    double value;
+  } scores[] = {
+    { "accuracy", m != NULL ? m->accuracy : NAN },
+    { "accuracy_low", m != NULL ? m->accuracy_low : NAN },
+    { "accuracy_high", m != NULL ? m->accuracy_high : NAN },
+    { "macro_f1", m != NULL ? m->macro_f1 : NAN },
+    { "log_loss", m != NULL ? m->log_loss : NAN },
+    { "ece", m != NULL ? m->ece : NAN },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (scores); i++) {
+    g_autofree char *key = g_strconcat (scores[i].key, suffix, NULL);
+
+    mien_json_key (text, key);
+    mien_json_number (text, scores[i].value, 6);
+  }
+}
+
+static void
+append_mistakes (GString *text, const Report *report)
+{
+  const MienEvaluation *evaluation = report->evaluation;
+
+  g_string_append_printf (text, ",\"n_mistakes\":%d,\"mistakes\":[", evaluation->n_mistakes);
+  for (int i = 0; i < MIN (report->n_mistakes, evaluation->n_mistakes); i++) {
+    const MienMistake *mistake = &evaluation->mistakes[i];
+
+    g_string_append_printf (text, "%s{\"index\":%d,\"file\":", i > 0 ? "," : "", mistake->index);
+    if (report->data->names != NULL)
+      mien_json_string (text, report->data->names[mistake->index]);
+    else
+      g_string_append (text, "null");
+    g_string_append (text, ",\"label\":");
+    mien_json_string (text, evaluation->labels[mistake->label]);
+    g_string_append (text, ",\"answer\":");
+    mien_json_string (text, evaluation->labels[mistake->answer]);
+    g_string_append (text, ",\"confidence\":");
+    mien_json_number (text, mistake->confidence, 6);
+    g_string_append_c (text, '}');
+  }
+  g_string_append_c (text, ']');
+}
 
 static void
 append_list (GString *text, const char *key, const double *values, int n)
@@ -35,25 +104,17 @@ format_json (const Report *report)
 {
   const MienMetrics *m = &report->evaluation->metrics;
   GString *text = g_string_new ("{");
-  const struct {
-    const char *key;
-    double value;
-  } scores[] = {
-    { "accuracy", m->accuracy },  { "accuracy_low", m->accuracy_low }, { "accuracy_high", m->accuracy_high },
-    { "macro_f1", m->macro_f1 },  { "log_loss", m->log_loss },         { "ece", m->ece },
-    { "images_per_s", report->images_per_s },
-  };
 
   mien_json_key (text, "split");
   mien_json_string (text, report->split);
   g_string_append_printf (text, ",\"views\":%d,\"n\":%d", report->views, m->n);
-  for (gsize i = 0; i < G_N_ELEMENTS (scores); i++) {
-    mien_json_key (text, scores[i].key);
-    mien_json_number (text, scores[i].value, 6);
-  }
+  append_scores (text, m, "");
+  g_string_append_printf (text, ",\"ece_bins\":%d", MIEN_METRICS_ECE_BINS);
+  mien_json_key (text, "images_per_s");
+  mien_json_number (text, report->images_per_s, 6);
   if (report->n_without_twins >= 0) {
-    g_string_append_printf (text, ",\"n_without_twins\":%d,\"accuracy_without_twins\":", report->n_without_twins);
-    mien_json_number (text, report->accuracy_without_twins, 6);
+    g_string_append_printf (text, ",\"n_without_twins\":%d", report->n_without_twins);
+    append_scores (text, report->clean != NULL ? &report->clean->metrics : NULL, "_without_twins");
   }
   mien_json_key (text, "labels");
   for (int i = 0; i < m->n_labels; i++) {
@@ -71,8 +132,60 @@ format_json (const Report *report)
       g_string_append_printf (text, j == 0 ? "%d" : ",%d", m->confusion[i][j]);
     g_string_append_c (text, ']');
   }
-  g_string_append (text, "]}");
+  g_string_append_c (text, ']');
+  append_mistakes (text, report);
+  g_string_append_c (text, '}');
   return g_string_free (text, FALSE);
+}
+
+/* "accuracy   65.21 %  (95 % interval 63.64 to 66.75)" and the other scores, with those without twins beside them. */
+static void
+append_score_lines (GString *text, const Report *report)
+{
+  const MienMetrics *m = &report->evaluation->metrics;
+  const MienMetrics *clean = report->clean != NULL ? &report->clean->metrics : NULL;
+  const struct {
+    const char *name;
+    double all, clean;
+  } rows[] = {
+    { "macro F1", m->macro_f1, clean != NULL ? clean->macro_f1 : NAN },
+    { "log loss", m->log_loss, clean != NULL ? clean->log_loss : NAN },
+    { "ECE", m->ece, clean != NULL ? clean->ece : NAN },
+  };
+
+  g_string_append_printf (text, "accuracy   %.2f %%  (95 %% interval %.2f to %.2f)\n", 100 * m->accuracy, 100 * m->accuracy_low,
+                          100 * m->accuracy_high);
+  if (clean != NULL)
+    g_string_append_printf (text, "           %.2f %%  (%.2f to %.2f) on the %d pictures that have no twin in the training split\n",
+                            100 * clean->accuracy, 100 * clean->accuracy_low, 100 * clean->accuracy_high, clean->n);
+  else if (report->n_without_twins == 0)
+    g_string_append (text, "           every picture has a twin in the training split\n");
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_string_append_printf (text, "%-10s %.4f", rows[i].name, rows[i].all);
+    if (clean != NULL)
+      g_string_append_printf (text, "   %.4f without twins", rows[i].clean);
+    if (i + 1 == G_N_ELEMENTS (rows))
+      g_string_append_printf (text, "   (expected calibration error, %d bins)", MIEN_METRICS_ECE_BINS);
+    g_string_append_c (text, '\n');
+  }
+}
+
+static void
+append_mistake_lines (GString *text, const Report *report)
+{
+  const MienEvaluation *evaluation = report->evaluation;
+  const int n = MIN (report->n_mistakes, evaluation->n_mistakes);
+
+  if (n == 0)
+    return;
+  g_string_append_printf (text, "\n\nThe most confident of %d mistakes", evaluation->n_mistakes);
+  for (int i = 0; i < n; i++) {
+    const MienMistake *mistake = &evaluation->mistakes[i];
+    g_autofree char *name = name_picture (report->data, mistake->index);
+
+    g_string_append_printf (text, "\n%6.2f %%  %-10s but labelled %-10s %s", 100 * mistake->confidence, evaluation->labels[mistake->answer],
+                            evaluation->labels[mistake->label], name);
+  }
 }
 
 static char *
@@ -81,14 +194,10 @@ format_text (const Report *report)
   const MienMetrics *m = &report->evaluation->metrics;
   GString *text = g_string_new (NULL);
 
-  g_string_append_printf (text, "%d pictures of the split “%s”, %d view%s each, %.0f pictures a second\n", m->n, report->split,
-                          report->views, report->views == 1 ? "" : "s", report->images_per_s);
-  g_string_append_printf (text, "accuracy   %.2f %%  (95 %% interval %.2f to %.2f)\n", 100 * m->accuracy, 100 * m->accuracy_low,
-                          100 * m->accuracy_high);
-  if (report->n_without_twins >= 0)
-    g_string_append_printf (text, "           %.2f %%  on the %d pictures that have no twin in the training split\n",
-                            100 * report->accuracy_without_twins, report->n_without_twins);
-  g_string_append_printf (text, "macro F1   %.4f\nlog loss   %.4f\nECE        %.4f\n\n", m->macro_f1, m->log_loss, m->ece);
+  g_string_append_printf (text, "%d picture%s of the split “%s”, %s, %.0f pictures a second\n", m->n, m->n == 1 ? "" : "s", report->split,
+                          describe_views (report->views), report->images_per_s);
+  append_score_lines (text, report);
+  g_string_append_c (text, '\n');
   g_string_append_printf (text, "%-10s %9s %9s %9s   answered as (rows are the truth)\n", "", "precision", "recall", "F1");
   g_string_append_printf (text, "%-10s %9s %9s %9s ", "", "", "", "");
   for (int j = 0; j < m->n_labels; j++)
@@ -101,6 +210,7 @@ format_text (const Report *report)
     if (i + 1 < m->n_labels)
       g_string_append_c (text, '\n');
   }
+  append_mistake_lines (text, report);
   return g_string_free (text, FALSE);
 }
 
@@ -154,8 +264,7 @@ load (const char *path, const char *split_name, MienDataset **evaluated, guint8 
   if (all == NULL)
     return FALSE;
   mien_cli_progress (-1, NULL);
-  for (guint i = 0; i < all->skipped->len; i++)
-    g_printerr ("mien-cli: %s\n", (const char *) g_ptr_array_index (all->skipped, i));
+  mien_cli_report_skipped (all);
   if (everything) {
     *evaluated = g_steal_pointer (&all);
     return TRUE;
@@ -174,7 +283,8 @@ load (const char *path, const char *split_name, MienDataset **evaluated, guint8 
 }
 
 static int
-evaluate (MienPredictor *predictor, const MienDataset *data, const guint8 *twins, const char *split, int views, gboolean json)
+evaluate (MienPredictor *predictor, const MienDataset *data, const guint8 *twins, const char *split, int views, int n_mistakes,
+          gboolean json)
 {
   MienModel *model = mien_predictor_get_model (predictor);
   g_autofree float *probabilities = g_new (float, (gsize) data->n * mien_model_get_n_labels (model));
@@ -195,12 +305,18 @@ evaluate (MienPredictor *predictor, const MienDataset *data, const guint8 *twins
   evaluation = mien_evaluate_score (model, data, probabilities, NULL, &error);
   if (evaluation == NULL)
     return mien_cli_fail (error);
-  report = (Report) { evaluation, split, views, data->n * (double) G_USEC_PER_SEC / taken_us, -1, NAN };
-  if (twins != NULL) {
+  if (twins != NULL)
     clean = mien_evaluate_score (model, data, probabilities, twins, NULL);
-    report.n_without_twins = clean != NULL ? clean->metrics.n : 0;
-    report.accuracy_without_twins = clean != NULL ? clean->metrics.accuracy : NAN;
-  }
+  report = (Report) {
+    .data = data,
+    .evaluation = evaluation,
+    .clean = clean,
+    .n_without_twins = twins == NULL ? -1 : clean != NULL ? clean->metrics.n : 0,
+    .split = split,
+    .views = views,
+    .n_mistakes = n_mistakes,
+    .images_per_s = data->n * (double) G_USEC_PER_SEC / taken_us,
+  };
   text = json ? format_json (&report) : format_text (&report);
   mien_cli_print_line (text);
   return MIEN_CLI_DONE;
@@ -217,12 +333,14 @@ mien_cli_evaluate (int argc, char **argv)
   g_autofree char *cpu_word = NULL;
   g_autofree char *format = NULL;
   int views = 1;
+  int n_mistakes = 10;
   int n_threads = 0;
   const GOptionEntry entries[] = {
     { "data", 0, 0, G_OPTION_ARG_FILENAME, &data_path, "FER2013 (CSV, .gz, .zip, .tar.gz) or a folder of pictures by class", "PATH" },
     { "split", 0, 0, G_OPTION_ARG_STRING, &split, "public (default), training, private or all", "SPLIT" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &model_path, "The network, an ONNX file; default: Mien's own", "FILE" },
-    { "views", 0, 0, G_OPTION_ARG_INT, &views, "Views of each picture, averaged: 1 (default), 2 with its mirror image, 10 with shifts too", "1|2|10" },
+    { "views", 0, 0, G_OPTION_ARG_INT, &views, "Views of each picture, averaged: 1 (default), 2 with its mirror image, 10: as it is and moved by 5 % to the four corners, each with its mirror image", "1|2|10" },
+    { "mistakes", 0, 0, G_OPTION_ARG_INT, &n_mistakes, "List the N most confident mistakes; default: 10", "N" },
     { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx (neon on ARM)", "LEVEL" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: one a processor", "N" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "json (default) or text", "FORMAT" },
@@ -250,6 +368,8 @@ mien_cli_evaluate (int argc, char **argv)
     return MIEN_CLI_USAGE;
   if (views != 1 && views != 2 && views != 10)
     return mien_cli_usage ("evaluate", "--views takes 1, 2 or 10, not %d", views);
+  if (n_mistakes < 0)
+    return mien_cli_usage ("evaluate", "--mistakes takes 0 or more, not %d", n_mistakes);
   if (n_threads < 0 || n_threads > 256)
     return mien_cli_usage ("evaluate", "--threads takes 1 to 256, or 0 for all, not %d", n_threads);
 
@@ -264,7 +384,7 @@ mien_cli_evaluate (int argc, char **argv)
   if (predictor == NULL)
     status = mien_cli_fail (error);
   else
-    status = evaluate (predictor, data, twins, splits[split_chosen], views, format_chosen == 0);
+    status = evaluate (predictor, data, twins, splits[split_chosen], views, n_mistakes, format_chosen == 0);
   g_clear_pointer (&predictor, mien_predictor_free);
   mien_threads_free (threads);
   return status;

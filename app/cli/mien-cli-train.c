@@ -150,8 +150,7 @@ train (const MienRecipe *recipe, const char *data_path, const char *out_path, gb
   if (data == NULL)
     return mien_cli_fail (error);
   mien_cli_progress (-1, NULL);
-  for (guint i = 0; i < data->skipped->len; i++)
-    g_printerr ("mien-cli: %s\n", (const char *) g_ptr_array_index (data->skipped, i));
+  mien_cli_report_skipped (data);
 
   model = mien_train (recipe, data, out_path, resume, n_threads, progress_cb, &run, cancellable, &error);
   if (model == NULL)

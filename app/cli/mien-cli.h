@@ -9,6 +9,7 @@
 
 #include <gio/gio.h>
 
+#include "data/mien-dataset.h"
 #include "model/mien-model.h"
 
 G_BEGIN_DECLS
@@ -50,6 +51,9 @@ gboolean mien_cli_parse_cpu (const char *command, const char *word, MienCpuLevel
 /* Draws, redraws and at fraction 1 or less than 0 removes a progress bar; does nothing when stderr is no terminal.
  * A MienProgressFn with what is being done, a string, as data. */
 void mien_cli_progress (double fraction, gpointer what);
+
+/* Says on stderr what a data set left out, a line for each reason. */
+void mien_cli_report_skipped (const MienDataset *data);
 
 /* JSON on one line, appended to text. Numbers that JSON cannot write (NAN, infinity) become null. */
 void mien_json_string (GString *text, const char *value);          /* quoted; bytes that are not UTF-8 are replaced */

@@ -230,8 +230,8 @@ read_picture_member (MienDatasetLoader *self, Archive *archive, const char *memb
   if (n != 0) {
     g_autofree char *reason = dup_reason (archive);
     g_free (name);
-    mien_dataset_loader_skip (self, 1, n < 0 ? _("%s is damaged (%s)") : _("%s is over the limits (%s)"), member,
-                              n < 0 ? reason : "32 MB");
+    mien_dataset_loader_skip (self, n < 0 ? MIEN_SKIP_DAMAGED : MIEN_SKIP_LIMITS, 1, member,
+                              n < 0 ? _("%s is damaged (%s)") : _("%s is over the limits (%s)"), member, n < 0 ? reason : "32 MB");
     return TRUE;
   }
   return mien_dataset_add_picture (self, buffer->data, n_bytes, member, label, split, name, error);

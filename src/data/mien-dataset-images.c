@@ -175,7 +175,7 @@ mien_face_decode (const guint8 *data, gsize n_bytes, guint8 *out, GError **error
       g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_SIZE,
                    _("is over the limits (%d × %d pixels in %zu bytes)"), size.width, size.height, n_bytes);
     else
-      g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_FORMAT, _("is damaged (%s)"),
+      g_set_error (error, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_DAMAGED, _("is damaged (%s)"),
                    reason != NULL ? reason->message : format);
     return FALSE;
   }
@@ -207,7 +207,11 @@ mien_dataset_add_picture (MienDatasetLoader *self, const guint8 *data, gsize n_b
 
   if (!mien_face_decode (data, n_bytes, face, &reason)) {
     /* TRANSLATORS: file, what is wrong with it */
-    mien_dataset_loader_skip (self, 1, _("%s %s"), member, reason->message);
+    mien_dataset_loader_skip (self,
+                              g_error_matches (reason, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_SIZE)      ? MIEN_SKIP_LIMITS
+                              : g_error_matches (reason, MIEN_DATASET_ERROR, MIEN_DATASET_ERROR_DAMAGED) ? MIEN_SKIP_DAMAGED
+                                                                                                         : MIEN_SKIP_NO_PICTURE,
+                              1, member, _("%s %s"), member, reason->message);
     return TRUE;
   }
 
@@ -292,12 +296,12 @@ read_picture_file (MienDatasetLoader *self, const char *root, const char *file, 
   }
   if (g_stat (full, &info) == 0 && info.st_size > MIEN_DATASET_MAX_FILE) {
     g_free (name);
-    mien_dataset_loader_skip (self, 1, _("%s is over the limits (%" PRId64 " bytes)"), shown, (gint64) info.st_size);
+    mien_dataset_loader_skip (self, MIEN_SKIP_LIMITS, 1, shown, _("%s is over the limits (%" PRId64 " bytes)"), shown, (gint64) info.st_size);
     return TRUE;
   }
   if (!g_file_get_contents (full, &data, &n_bytes, &reason)) {
     g_free (name);
-    mien_dataset_loader_skip (self, 1, "%s", reason->message);
+    mien_dataset_loader_skip (self, MIEN_SKIP_UNREADABLE, 1, shown, "%s", reason->message);
     return TRUE;
   }
   return mien_dataset_add_picture (self, (const guint8 *) data, n_bytes, shown, label, split, name, error);

@@ -33,6 +33,7 @@ typedef struct {
   GHashTable *other_folders; /* char * folder that is no class: GINT_TO_POINTER files in it */
   GPtrArray *skipped;
   int n_skipped;
+  MienSkip skips[MIEN_N_SKIP_REASONS];
 } MienDatasetLoader;
 
 /* Room for one more picture: MIEN_FACE_PIXELS bytes for the caller to fill in at once. name: (transfer full) (nullable).
@@ -41,7 +42,10 @@ guint8 *mien_dataset_loader_add (MienDatasetLoader *self, int label, MienSplit s
 
 /* Control characters become spaces: what is left of a name or a reason can stand in a sentence. text is UTF-8. */
 void mien_dataset_flatten (char *text);
-void mien_dataset_loader_skip (MienDatasetLoader *self, int n_files, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* Reports files left out: place is the file, or the folder that they are in; format: the whole sentence. */
+void mien_dataset_loader_skip (MienDatasetLoader *self, MienSkipReason reason, int n_files, const char *place, const char *format, ...)
+  G_GNUC_PRINTF (5, 6);
 
 /* Reports progress; FALSE with error set when cancelled. */
 gboolean mien_dataset_loader_tick (MienDatasetLoader *self, double fraction, GError **error);

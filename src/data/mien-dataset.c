@@ -85,9 +85,19 @@ mien_dataset_flatten (char *text)
 }
 
 void
-mien_dataset_loader_skip (MienDatasetLoader *self, int n_files, const char *format, ...)
+mien_dataset_loader_skip (MienDatasetLoader *self, MienSkipReason reason, int n_files, const char *place, const char *format, ...)
 {
+  MienSkip *skip = &self->skips[reason];
+
   self->n_skipped += n_files;
+  skip->n_files += n_files;
+  for (int i = 0; i < MIEN_SKIP_PLACES; i++) {
+    if (skip->places[i] == NULL) {
+      skip->places[i] = g_strdup (place);
+      mien_dataset_flatten (skip->places[i]);
+      break;
+    }
+  }
   if (self->skipped->len >= MIEN_DATASET_MAX_SKIPPED) {
     g_ptr_array_set_size (self->skipped, MIEN_DATASET_MAX_SKIPPED);
     g_ptr_array_add (self->skipped, g_strdup_printf (_("… %d files left out in all"), self->n_skipped));
@@ -114,13 +124,67 @@ mien_dataset_loader_tick (MienDatasetLoader *self, double fraction, GError **err
 }
 
 static void
+clear_skips (MienSkip *skips)
+{
+  for (int reason = 0; reason < MIEN_N_SKIP_REASONS; reason++)
+    for (int i = 0; i < MIEN_SKIP_PLACES; i++)
+      g_clear_pointer (&skips[reason].places[i], g_free);
+}
+
+static const char *
+count_reason (MienSkipReason reason, int n)
+{
+  switch (reason) {
+  case MIEN_SKIP_NO_PICTURE:
+    return g_dngettext (GETTEXT_PACKAGE, "%d file is no JPEG, PNG or BMP picture", "%d files are no JPEG, PNG or BMP pictures", (gulong) n);
+  case MIEN_SKIP_DAMAGED:
+    return g_dngettext (GETTEXT_PACKAGE, "%d picture is damaged", "%d pictures are damaged", (gulong) n);
+  case MIEN_SKIP_LIMITS:
+    return g_dngettext (GETTEXT_PACKAGE, "%d picture is over the limits", "%d pictures are over the limits", (gulong) n);
+  case MIEN_SKIP_UNREADABLE:
+    return g_dngettext (GETTEXT_PACKAGE, "%d file cannot be read", "%d files cannot be read", (gulong) n);
+  default:
+    return g_dngettext (GETTEXT_PACKAGE, "%d file is in a folder that is none of the seven classes",
+                        "%d files are in folders that are none of the seven classes", (gulong) n);
+  }
+}
+
+char **
+mien_dataset_dup_report (const MienDataset *self)
+{
+  GStrvBuilder *lines = g_strv_builder_new ();
+  char **report;
+
+  for (int reason = 0; reason < MIEN_N_SKIP_REASONS; reason++) {
+    const MienSkip *skip = &self->skips[reason];
+    g_autoptr (GString) line = g_string_new (NULL);
+    int n = 0;
+
+    if (skip->n_files == 0)
+      continue;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    g_string_append_printf (line, count_reason ((MienSkipReason) reason, skip->n_files), skip->n_files);
+#pragma GCC diagnostic pop
+    for (; n < MIEN_SKIP_PLACES && skip->places[n] != NULL; n++)
+      g_string_append_printf (line, "%s%s", n == 0 ? ": " : ", ", skip->places[n]);
+    if (n < skip->n_files && (reason != MIEN_SKIP_OTHER_FOLDER || n == MIEN_SKIP_PLACES))
+      g_string_append (line, ", …");
+    g_strv_builder_add (lines, line->str);
+  }
+  report = g_strv_builder_end (lines);
+  g_strv_builder_unref (lines);
+  return report;
+}
+
+static void
 report_other_folders (MienDatasetLoader *self)
 {
   g_autoptr (GList) folders = g_list_sort (g_hash_table_get_keys (self->other_folders), (GCompareFunc) strcmp);
 
   for (GList *l = folders; l != NULL; l = l->next) {
     const int n_files = GPOINTER_TO_INT (g_hash_table_lookup (self->other_folders, l->data));
-    mien_dataset_loader_skip (self, n_files,
+    mien_dataset_loader_skip (self, MIEN_SKIP_OTHER_FOLDER, n_files, l->data,
                               g_dngettext (GETTEXT_PACKAGE, "%s is none of the seven classes: %d file left out",
                                            "%s is none of the seven classes: %d files left out", (gulong) n_files),
                               (const char *) l->data, n_files);
@@ -151,6 +215,8 @@ finish_loading (MienDatasetLoader *self)
 
   report_other_folders (self);
   data->n_skipped = self->n_skipped;
+  memcpy (data->skips, self->skips, sizeof data->skips);
+  memset (self->skips, 0, sizeof self->skips);
   g_ptr_array_unref (data->skipped);
   data->skipped = g_steal_pointer (&self->skipped);
   data->source = g_strdup (self->path);
@@ -263,6 +329,7 @@ mien_dataset_load (const char *path, guint splits, MienProgressFn progress, gpoi
     }
   }
   g_hash_table_unref (loader.other_folders);
+  clear_skips (loader.skips);
   g_clear_pointer (&loader.skipped, g_ptr_array_unref);
   g_clear_pointer (&loader.names, g_ptr_array_unref);
   g_free (loader.pixels);
@@ -306,6 +373,7 @@ mien_dataset_unref (MienDataset *self)
   g_free (self->splits);
   g_free (self->source);
   g_clear_pointer (&self->skipped, g_ptr_array_unref);
+  clear_skips (self->skips);
   g_free (self);
 }
 

@@ -33,10 +33,27 @@ gboolean mien_split_parse (const char *name, MienSplit *split); /* also FER2013'
 #define MIEN_DATASET_ERROR (mien_dataset_error_quark ())
 GQuark mien_dataset_error_quark (void);
 typedef enum {
-  MIEN_DATASET_ERROR_FORMAT, /* a broken row, an unknown form */
-  MIEN_DATASET_ERROR_EMPTY,  /* nothing usable in it */
-  MIEN_DATASET_ERROR_SIZE,   /* over the limits */
+  MIEN_DATASET_ERROR_FORMAT,  /* a broken row, an unknown form */
+  MIEN_DATASET_ERROR_EMPTY,   /* nothing usable in it */
+  MIEN_DATASET_ERROR_SIZE,    /* over the limits */
+  MIEN_DATASET_ERROR_DAMAGED, /* a picture that breaks off or is wrong inside */
 } MienDatasetError;
+
+/* Why files are left out. */
+typedef enum {
+  MIEN_SKIP_NO_PICTURE,   /* not JPEG, PNG or BMP */
+  MIEN_SKIP_DAMAGED,
+  MIEN_SKIP_LIMITS,
+  MIEN_SKIP_UNREADABLE,   /* permissions, discs */
+  MIEN_SKIP_OTHER_FOLDER, /* in a folder that is none of the seven classes */
+} MienSkipReason;
+#define MIEN_N_SKIP_REASONS 5
+#define MIEN_SKIP_PLACES 3
+
+typedef struct {
+  int n_files;
+  char *places[MIEN_SKIP_PLACES]; /* (nullable) the first files, or folders, (owned) */
+} MienSkip;
 
 typedef struct {
   int size;       /* pixels a side: 48 */
@@ -48,6 +65,7 @@ typedef struct {
   char *source;   /* the path it was read from */
   GPtrArray *skipped; /* char *: what was left out and why, one sentence each (at most 100, then a count) */
   int n_skipped;      /* files left out */
+  MienSkip skips[MIEN_N_SKIP_REASONS]; /* the same by reason */
   /*< private >*/
   gatomicrefcount ref_count;
 } MienDataset;
@@ -61,6 +79,10 @@ MienDataset *mien_dataset_new (int size, int n); /* zeroed, to be filled in by t
 MienDataset *mien_dataset_ref (MienDataset *self);
 void mien_dataset_unref (MienDataset *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienDataset, mien_dataset_unref)
+
+/* What was left out, by reason, a line each: "140 files are no JPEG, PNG or BMP picture: sad/000.jpg, sad/001.jpg, …".
+ * NULL-terminated, empty when nothing was. (transfer full) */
+char **mien_dataset_dup_report (const MienDataset *self);
 
 /* The images of one split, in order. (transfer full) */
 MienDataset *mien_dataset_subset (const MienDataset *self, MienSplit split);

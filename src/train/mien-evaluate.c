@@ -24,6 +24,7 @@ mien_evaluation_free (MienEvaluation *self)
 {
   for (int i = 0; i < MIEN_METRICS_MAX_LABELS; i++)
     g_free (self->labels[i]);
+  g_free (self->mistakes);
   g_free (self);
 }
 
@@ -175,6 +176,34 @@ match_labels (MienModel *model, MienEvaluation *self, int *place, GError **error
   return TRUE;
 }
 
+static int
+compare_mistakes (const void *a, const void *b)
+{
+  const MienMistake *p = a, *q = b;
+
+  return p->confidence != q->confidence ? (p->confidence < q->confidence ? 1 : -1) : p->index - q->index;
+}
+
+/* ordered[n][n_labels]: probabilities in the order of the scores. */
+static void
+list_mistakes (MienEvaluation *self, const float *ordered, const guint8 *labels, const guint8 *leave_out, int n)
+{
+  const int n_labels = self->metrics.n_labels;
+
+  self->mistakes = g_new (MienMistake, n);
+  for (int i = 0; i < n; i++) {
+    const float *p = ordered + (gsize) i * n_labels;
+    int answer = 0;
+
+    for (int c = 1; c < n_labels; c++)
+      if (p[c] > p[answer])
+        answer = c;
+    if (answer != labels[i] && (leave_out == NULL || leave_out[i] == 0))
+      self->mistakes[self->n_mistakes++] = (MienMistake) { i, labels[i], answer, p[answer] };
+  }
+  qsort (self->mistakes, (gsize) self->n_mistakes, sizeof *self->mistakes, compare_mistakes);
+}
+
 MienEvaluation *
 mien_evaluate_score (MienModel *model, const MienDataset *data, const float *probabilities, const guint8 *leave_out, GError **error)
 {
@@ -194,5 +223,6 @@ mien_evaluate_score (MienModel *model, const MienDataset *data, const float *pro
     g_set_error (error, MIEN_EVALUATE_ERROR, MIEN_EVALUATE_ERROR_EMPTY, _("%s: no picture to evaluate on"), data->source);
     return NULL;
   }
+  list_mistakes (self, ordered, data->labels, leave_out, data->n);
   return g_steal_pointer (&self);
 }

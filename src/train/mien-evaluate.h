@@ -6,6 +6,7 @@
  * Labels   matched by name between data set and model, so that another order of classes costs nothing. The scores are in
  *          the data set's order; labels that only the model has come after those, as answers that are never right
  * Size     pictures are resampled when the model wants another size than the data has
+ * Mistakes the answers that are not the label, the most confident first; of equals the one that stands first in the data
  * Errors   MIEN_EVALUATE_ERROR, MIEN_NN_ERROR, G_IO_ERROR_CANCELLED
  * Thread   any; a predictor belongs to one thread at a time */
 #pragma once
@@ -26,8 +27,16 @@ typedef enum {
 } MienEvaluateError;
 
 typedef struct {
+  int index;         /* in the data set, from 0 */
+  int label, answer; /* places in MienEvaluation.labels */
+  float confidence;  /* probability of the answer */
+} MienMistake;
+
+typedef struct {
   MienMetrics metrics;
   char *labels[MIEN_METRICS_MAX_LABELS]; /* metrics.n_labels names, (owned) */
+  MienMistake *mistakes;                 /* all of them, (owned) */
+  int n_mistakes;
 } MienEvaluation;
 void mien_evaluation_free (MienEvaluation *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienEvaluation, mien_evaluation_free)

@@ -454,6 +454,43 @@ test_many_skipped (void)
   g_assert_cmpint (data->n_skipped, ==, 150);
   g_assert_cmpint (data->skipped->len, ==, 101);
   g_assert_nonnull (strstr (data->skipped->pdata[100], "150 files"));
+  g_auto (GStrv) report = mien_dataset_dup_report (data);
+  g_assert_cmpuint (g_strv_length (report), ==, 1);
+  g_assert_cmpstr (report[0], ==, "150 files are no JPEG, PNG or BMP pictures: sad/000.jpg, sad/001.jpg, sad/002.jpg, …");
+  mien_test_remove_dir (dir);
+}
+
+/* One file for each reason but permissions: counted apart, the first places named. */
+static void
+test_report (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autoptr (GBytes) good = make_png (1, 48, FALSE), large = make_png (1, 4097, FALSE);
+  const char *png = g_bytes_get_data (good, NULL);
+  g_autofree char *a = write_file (dir, "happy/good.png", png, (gssize) g_bytes_get_size (good));
+  g_autofree char *b = write_file (dir, "happy/large.png", g_bytes_get_data (large, NULL), (gssize) g_bytes_get_size (large));
+  g_autofree char *c = write_file (dir, "sad/cut.png", png, 12);
+  g_autofree char *d = write_file (dir, "sad/two\nlines.txt", "x", 1);
+  g_autofree char *e = write_file (dir, "bored/1.png", png, (gssize) g_bytes_get_size (good));
+  g_autofree char *f = write_file (dir, "bored/2.png", png, (gssize) g_bytes_get_size (good));
+  g_autoptr (MienDataset) data = load (dir, ALL);
+  g_auto (GStrv) report = mien_dataset_dup_report (data);
+  g_autofree char *folder = g_path_get_basename (dir);
+  g_autofree char *other = g_strdup_printf ("2 files are in folders that are none of the seven classes: %s/bored", folder);
+
+  g_assert_cmpint (data->n, ==, 1);
+  g_assert_cmpint (data->n_skipped, ==, 5);
+  g_assert_cmpuint (g_strv_length (report), ==, 4);
+  g_assert_cmpstr (report[0], ==, "1 file is no JPEG, PNG or BMP picture: sad/two lines.txt");
+  g_assert_cmpstr (report[1], ==, "1 picture is damaged: sad/cut.png");
+  g_assert_cmpstr (report[2], ==, "1 picture is over the limits: happy/large.png");
+  g_assert_cmpstr (report[3], ==, other);
+  for (int i = 0; i < MIEN_N_SKIP_REASONS; i++)
+    g_assert_cmpint (data->skips[i].n_files, ==, ((const int[]) { 1, 1, 1, 0, 2 })[i]);
+
+  g_autoptr (MienDataset) clean = mien_dataset_new (SIDE, 1);
+  g_auto (GStrv) nothing = mien_dataset_dup_report (clean);
+  g_assert_null (nothing[0]);
   mien_test_remove_dir (dir);
 }
 
@@ -638,6 +675,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/dataset/archives", test_archives);
   g_test_add_func ("/dataset/large-picture", test_large_picture);
   g_test_add_func ("/dataset/many-skipped", test_many_skipped);
+  g_test_add_func ("/dataset/report", test_report);
   g_test_add_func ("/dataset/odd-pictures", test_odd_pictures);
   g_test_add_func ("/dataset/hash-and-twins", test_hash_and_twins);
   g_test_add_func ("/dataset/split-names", test_split_names);

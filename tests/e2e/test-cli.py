@@ -422,6 +422,74 @@ def _():
         assert abs(got['accuracy'] - sum(got['confusion'][i][i] for i in range(7)) / 42) < 1e-5, got
         equal(got['n_without_twins'], 42, 'pictures without twins')
         assert got['accuracy_low'] < got['accuracy'] < got['accuracy_high'] and got['images_per_s'] > 0 and got['log_loss'] > 0, got
+        check_scores(got)
+
+
+def check_scores(got):
+    """The scores once more, from the confusion table, by the textbook's formulas."""
+    table, n = got['confusion'], got['n']
+    truths, answers = [sum(row) for row in table], [sum(column) for column in zip(*table)]
+    right = [table[i][i] for i in range(7)]
+    share, z = sum(right) / n, 1.959964
+    middle, reach = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    f1 = [2 * r / (t + a) if t + a else None for r, t, a in zip(right, truths, answers)]
+    wanted = {
+        'accuracy': share,
+        'accuracy_low': (middle - reach) / (1 + z * z / n),
+        'accuracy_high': (middle + reach) / (1 + z * z / n),
+        'macro_f1': sum(score for score in f1 if score is not None) / sum(score is not None for score in f1),
+        'precision': [r / a if a else 0 for r, a in zip(right, answers)],
+        'recall': [r / t if t else 0 for r, t in zip(right, truths)],
+        'f1': [score or 0 for score in f1],
+    }
+    for key, want in wanted.items():
+        pairs = zip(got[key], want) if isinstance(want, list) else [(got[key], want)]
+        assert all(abs(a - b) < 2e-5 for a, b in pairs), (key, got[key], want)
+    equal(got['ece_bins'], 15)
+    for key in ('accuracy', 'accuracy_low', 'accuracy_high', 'macro_f1', 'log_loss', 'ece'):
+        equal(got[key + '_without_twins'], got[key], f'{key} without twins, of which there are none')
+    equal(got['n_mistakes'], n - sum(right), 'mistakes')
+    equal(len(got['mistakes']), min(10, got['n_mistakes']), 'mistakes listed')
+    sure = [mistake['confidence'] for mistake in got['mistakes']]
+    equal(sure, sorted(sure, reverse=True), 'order of the mistakes')
+    for mistake in got['mistakes']:
+        equal(mistake['file'], None)
+        equal(mistake['label'], LABELS[mistake['index'] % 7], 'label of a mistake')
+        assert mistake['answer'] != mistake['label'] and 1 / 7 < mistake['confidence'] <= 1, mistake
+
+
+@test('evaluate --mistakes: as many as asked for, by file where there are files')
+def _():
+    need_model()
+    equal(json.loads(works('evaluate', '--data', small_csv(), '--mistakes', '0').out)['mistakes'], [])
+    fails(2, 'evaluate', '--data', 'x', '--mistakes', '-1', says='--mistakes')
+    for label in LABELS:
+        os.makedirs(path(f'faces/test/{label}'), exist_ok=True)
+        shutil.copy(demo_picture('happy')[0], path(f'faces/test/{label}/a face.png'))
+    write('faces/test/sad/notes.txt', 'no picture')
+    ran = works('evaluate', '--data', path('faces'), '--mistakes', '100')
+    equal(ran.err, 'mien-cli: 1 file is no JPEG, PNG or BMP picture: test/sad/notes.txt\n')
+    got = json.loads(ran.out)
+    equal((got['n'], got['n_mistakes'], len(got['mistakes'])), (7, 6, 6))
+    answer = got['mistakes'][0]['answer']
+    equal(sorted(mistake['file'] for mistake in got['mistakes']), sorted(f'{label}/a face.png' for label in LABELS if label != answer))
+    assert 'n_without_twins' not in got, 'there is no training split'
+    text = works('evaluate', '--data', path('faces'), '--format', 'text', '--mistakes', '2', '--views', '10').out
+    assert 'most confident of 6 mistakes' in text and '/a face.png' in text and '15 bins' in text and 'four corners' in text, text
+
+
+@test('private pictures are for evaluate alone: the trainer does not even read them')
+def _():
+    need_model()
+    with open(small_csv(), encoding='utf-8') as file:
+        rows = file.read()
+    data = write('private.csv', rows + '3,no pixels,PrivateTest\n')
+    works('train', '--data', data, '--recipe', first_recipe(), '--epochs', '1', '--batch', '16', '--out', path('private.onnx'), timeout=300)
+    fails(2, 'train', '--data', data, '--recipe', first_recipe(), '--out', path('private.onnx'), '--split', 'private', says='--split')
+    fails(1, 'evaluate', '--data', data, '--split', 'private', says=['private.csv', 'line 156'])
+    private = write('private.csv', rows.replace('PublicTest', 'PrivateTest'))
+    equal(json.loads(works('evaluate', '--data', private, '--split', 'private').out)['n'], 42)
+    fails(1, 'train', '--data', private, '--recipe', first_recipe(), '--batch', '16', '--out', path('private.onnx'), says='public')
 
 
 @test('evaluate: twins of training pictures are taken out of the second score')

@@ -141,6 +141,45 @@ test_labels_by_name (void)
   }
 }
 
+/* Four mistakes in seven answers, two of them as sure as each other, and one picture left out; written down by hand. */
+static void
+test_mistakes (void)
+{
+  g_autoptr (MienModel) model = make_model ("neutral,angry,disgust,fear,happy,sad,surprise");
+  g_autoptr (MienDataset) pictures = make_data (7); /* labels 0 .. 6: angry .. neutral */
+  const guint8 leave_out[7] = { 0, 0, 0, 0, 0, 1, 0 };
+  static const struct {
+    int label, answer;
+    float confidence;
+  } want[7] = { /* in FER2013's order */
+    { 0, 0, .9f }, { 1, 4, .6f }, { 2, 2, .5f }, { 3, 6, .8f }, { 4, 0, .6f }, { 5, 1, .99f }, { 6, 6, .4f },
+  };
+  const struct {
+    int index, label, answer;
+    float confidence;
+  } order[3] = { { 3, 3, 6, .8f }, { 1, 1, 4, .6f }, { 4, 4, 0, .6f } };
+  float probabilities[7 * 7];
+  g_autoptr (GError) error = NULL;
+
+  for (int i = 0; i < 7; i++) {
+    for (int c = 0; c < 7; c++)
+      probabilities[i * 7 + (c + 1) % 7] = c == want[i].answer ? want[i].confidence : (1 - want[i].confidence) / 6;
+  }
+  g_autoptr (MienEvaluation) some = mien_evaluate_score (model, pictures, probabilities, leave_out, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (some->n_mistakes, ==, 3);
+  for (int i = 0; i < 3; i++) {
+    g_assert_cmpint (some->mistakes[i].index, ==, order[i].index);
+    g_assert_cmpint (some->mistakes[i].label, ==, order[i].label);
+    g_assert_cmpint (some->mistakes[i].answer, ==, order[i].answer);
+    g_assert_cmpfloat (some->mistakes[i].confidence, ==, order[i].confidence);
+  }
+  g_autoptr (MienEvaluation) all = mien_evaluate_score (model, pictures, probabilities, NULL, &error);
+  g_assert_cmpint (all->n_mistakes, ==, 4);
+  g_assert_cmpint (all->mistakes[0].index, ==, 5);
+  g_assert_cmpstr (all->labels[all->mistakes[0].answer], ==, "disgust");
+}
+
 static void
 test_missing_label (void)
 {
@@ -192,6 +231,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/evaluate/views/2", GINT_TO_POINTER (2), test_views);
   g_test_add_data_func ("/evaluate/views/10", GINT_TO_POINTER (10), test_views);
   g_test_add_func ("/evaluate/labels-by-name", test_labels_by_name);
+  g_test_add_func ("/evaluate/mistakes", test_mistakes);
   g_test_add_func ("/evaluate/missing-label", test_missing_label);
   g_test_add_func ("/evaluate/nothing-left", test_nothing_left);
   g_test_add_func ("/evaluate/cancelled", test_cancelled);
