@@ -48,6 +48,8 @@ sum_length (const MienOpCtx *ctx)
     return n_elems (b) / dim (b, 1);
   if (g_str_equal (op, "Gemm"))
     return dim (a, mien_node_int (ctx->node, "transA", 0) != 0 ? 0 : 1);
+  if (g_str_equal (op, "Dense"))
+    return n_elems (a) / dim (a, 0);
   if (g_str_equal (op, "MatMul"))
     return dim (a, a->shape.rank - 1);
   if (g_str_equal (op, "MaxPool") || g_str_equal (op, "AveragePool"))

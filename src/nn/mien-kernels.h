@@ -4,6 +4,7 @@
 
 #include "kernels/mien-blocked.h"
 #include "kernels/mien-conv.h"
+#include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
 #include "nn/mien-op.h"
@@ -14,6 +15,8 @@ struct _MienKernels {
   MienCpuLevel cpu;
   MienBlockedKernels blocked;      /* f32 */
   MienBlockedKernels blocked_bf16; /* lanes 0 where there is no bfloat16 */
+  MienDenseKernels dense;          /* f32 */
+  MienDenseKernels dense_bf16;     /* width 0 where there is no bfloat16 */
   MienGemmKernels gemm;
   MienVectorKernels vector;
 };

@@ -14,6 +14,7 @@ static const MienOp *const families[] = {
   mien_ops_cast,
   mien_ops_blocked,
   mien_ops_conv,
+  mien_ops_dense,
   mien_ops_gemm,
   mien_ops_instance,
   mien_ops_move,

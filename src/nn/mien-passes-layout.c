@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Blocked layouts: convolutions and pools are exchanged for their blocked forms, a value is brought back to the plain layout where
- * something else reads it. Sums of two blocked values join the convolution that comes last, and a Relu behind it too.
+ * something else reads it. Sums of two blocked values join the convolution that comes last, and a Relu behind it too. Dense layers
+ * with constant weights read blocked values as they are, through Flatten.
  *
  * Every plain value keeps its index: where it is still needed, FromBlocked writes it. */
 #include "nn/mien-passes.h"
@@ -15,7 +16,9 @@ typedef struct {
   int *blocked;     /* by plain value: its blocked twin, -1: none */
   int *uses;        /* by plain value: readers, outputs and keeps count double */
   gboolean *exists; /* by plain value: something writes it as it is */
+  int *flat;        /* by plain value: the one that it is the flat form of, whose twin will do for dense layers; -1: none */
   int n_values;     /* plain ones */
+  gboolean bf16;
 } Layout;
 
 static const MienTensor *
@@ -82,7 +85,15 @@ add (Layout *self, const char *op, const MienNode *like, const int *inputs, int 
 static void
 need_plain (Layout *self, int value)
 {
-  if (value < 0 || value >= self->n_values || self->exists[value] || self->blocked[value] < 0)
+  if (value < 0 || value >= self->n_values || self->exists[value])
+    return;
+  if (self->flat[value] >= 0) {
+    need_plain (self, self->flat[value]);
+    mien_graph_add_node (self->graph, "", "Flatten", NULL, &self->flat[value], 1, &value, 1);
+    self->exists[value] = TRUE;
+    return;
+  }
+  if (self->blocked[value] < 0)
     return;
   add (self, "FromBlocked", NULL, &self->blocked[value], 1, value, channels_of (self, self->blocked[value]));
   self->exists[value] = TRUE;
@@ -208,6 +219,47 @@ convert_relu (Layout *self, const MienNode *node)
   return TRUE;
 }
 
+/* Put off until somebody needs it. */
+static gboolean
+convert_flatten (Layout *self, const MienNode *node)
+{
+  if (twin_of (self, node->inputs[0]) < 0 || mien_node_int (node, "axis", 1) != 1)
+    return FALSE;
+  self->flat[node->outputs[0]] = node->inputs[0];
+  return TRUE;
+}
+
+/* Gemm and MatMul with constant weights. */
+static gboolean
+convert_dense (Layout *self, const MienNode *node)
+{
+  const gboolean gemm = g_str_equal (node->op, "Gemm");
+  const MienTensor *w = node->n_inputs > 1 ? constant (self, node->inputs[1]) : NULL;
+  const int from = node->inputs[0] < self->n_values ? self->flat[node->inputs[0]] : -1, bias = node->n_inputs > 2 ? node->inputs[2] : -1;
+  const gboolean trans_b = gemm && mien_node_int (node, "transB", 0) != 0;
+
+  if (w == NULL || w->shape.rank != 2 || w->n_elems == 0 || (bias >= 0 && !gemm))
+    return FALSE;
+  if (gemm && (mien_node_int (node, "transA", 0) != 0 || mien_node_float (node, "alpha", 1) != 1 || (bias >= 0 && mien_node_float (node, "beta", 1) != 1)))
+    return FALSE;
+  if (bias >= 0 && (constant (self, bias) == NULL || constant (self, bias)->n_elems != (gsize) w->shape.dim[!trans_b] || constant (self, bias)->shape.rank > 1))
+    return FALSE;
+  if (!gemm && from < 0) /* of more than two dimensions, as far as can be told */
+    return FALSE;
+  if (from < 0)
+    need_plain (self, node->inputs[0]);
+  const int inputs[] = { from >= 0 ? twin_of (self, from) : node->inputs[0], node->inputs[1], bias };
+  const int index = mien_graph_add_node (self->graph, "mien", "BlockedDense", node->name, inputs, bias >= 0 ? 3 : 2, node->outputs, 1);
+  MienNode *dense = mien_graph_node (self->graph, index);
+  if (from >= 0)
+    mien_node_set_int (dense, "channels", channels_of (self, inputs[0]));
+  mien_node_set_int (dense, "transB", trans_b);
+  mien_node_set_int (dense, "bf16", self->bf16);
+  copy_attrs (node, dense);
+  self->exists[node->outputs[0]] = TRUE;
+  return TRUE;
+}
+
 static gboolean
 convert (Layout *self, const MienNode *node)
 {
@@ -216,7 +268,8 @@ convert (Layout *self, const MienNode *node)
     gboolean (*convert) (Layout *self, const MienNode *node);
   } rules[] = {
     { "Conv", convert_conv },       { "MaxPool", convert_pool }, { "AveragePool", convert_pool }, { "GlobalAveragePool", convert_global_average },
-    { "Add", convert_add },         { "Sum", convert_add },      { "Relu", convert_relu },
+    { "Add", convert_add },         { "Sum", convert_add },      { "Relu", convert_relu },        { "Flatten", convert_flatten },
+    { "Gemm", convert_dense },      { "MatMul", convert_dense },
   };
 
   if (*node->domain != '\0' || node->n_inputs < 1 || node->inputs[0] < 0 || node->outputs[0] < 0)
@@ -287,13 +340,14 @@ void
 mien_passes_block (MienGraph *graph, const int *keep, int n_keep, gboolean bf16)
 {
   const int n_values = (int) graph->values->len;
-  g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1);
+  g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1), *flat = g_new (int, n_values + 1);
   g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
-  Layout self = { graph, blocked, uses, exists, n_values };
+  Layout self = { graph, blocked, uses, exists, flat, n_values, bf16 };
   g_autoptr (GPtrArray) old = NULL;
 
   count_uses (&self, keep, n_keep);
   memset (blocked, 0xff, n_values * sizeof *blocked);
+  memset (flat, 0xff, n_values * sizeof *flat);
   old = mien_graph_steal_nodes (graph);
   for (guint i = 0; i < old->len; i++) {
     MienNode *node = g_ptr_array_index (old, i);

@@ -24,7 +24,7 @@ typedef struct _MienContext MienContext;
 
 typedef enum {
   MIEN_PRECISION_F32,
-  MIEN_PRECISION_BF16, /* activations and weights of convolutions in bfloat16, sums in f32; f32 where the processor has none */
+  MIEN_PRECISION_BF16, /* activations and weights of convolutions and dense layers in bfloat16, sums in f32; f32 where the processor has none */
 } MienPrecision;
 
 typedef struct {

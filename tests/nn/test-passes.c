@@ -6,10 +6,12 @@
 #include "mien-test.h"
 #include "nn/mien-plan.h"
 
+enum { N_WANTED = 4 };
+
 typedef struct {
   MienGraph *graph;
   GRand *random;
-  int kept, middle, out;
+  int kept, middle, dense, out;
 } Net;
 
 static int
@@ -79,6 +81,7 @@ make_net (void)
 {
   Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (11) };
   const MienShape in = mien_shape (4, 2, 1, 17, 13), fc_w = mien_shape (2, 20, 7), fc_b = mien_shape (1, 7);
+  const MienShape flat_w = mien_shape (2, 35, 400), flat_b = mien_shape (1, 35), product_w = mien_shape (2, 400, 35);
   int x = mien_graph_add_input (net.graph, "x", MIEN_F32, &in);
 
   x = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 24, 3, 1, 1, FALSE), 24));
@@ -91,18 +94,26 @@ make_net (void)
   x = unary (&net, "Sigmoid", conv (&net, x, 40, 40, 3, 1, 40, TRUE)); /* plain in the middle */
   net.middle = x;
   x = conv (&net, x, 40, 20, 1, 1, 1, TRUE);
+  /* A dense layer on a blocked value that has a border, because a convolution reads it too. */
+  const int flat[] = { unary (&net, "Flatten", x), weights (&net, &flat_w, 0.02, 0), weights (&net, &flat_b, 0.1, 0) };
+  net.dense = mien_graph_op (net.graph, "", "Gemm", NULL, flat, 3);
+  mien_node_set_int (mien_graph_producer (net.graph, net.dense), "transB", 1);
+  const int product[] = { flat[0], weights (&net, &product_w, 0.02, 0) };
+  net.dense = binary (&net, "Add", unary (&net, "Relu", net.dense), mien_graph_op (net.graph, "", "MatMul", NULL, product, 2));
+  x = conv (&net, x, 20, 20, 3, 1, 20, TRUE);
   x = unary (&net, "GlobalAveragePool", pool (&net, "AveragePool", x));
   const int fc[] = { unary (&net, "Flatten", x), weights (&net, &fc_w, 2, 0), weights (&net, &fc_b, 0.1, 0) };
   net.out = unary (&net, "Softmax", mien_graph_op (net.graph, "", "Gemm", NULL, fc, 3));
   mien_graph_add_output (net.graph, net.out);
+  mien_graph_add_output (net.graph, net.dense);
   return net;
 }
 
-/* The values out, kept and middle after one run. */
+/* The values out, kept, middle and dense after one run. */
 static void
-run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[3])
+run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[N_WANTED])
 {
-  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle };
+  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense };
   g_autoptr (GError) error = NULL;
 
   options.keep = keep;
@@ -115,7 +126,7 @@ run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[
     mien_context_run (context, &x, &error);
     g_assert_no_error (error);
   }
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < N_WANTED; i++)
     values[i] = mien_tensor_dup (mien_context_value (context, wanted[i]));
 }
 
@@ -136,7 +147,7 @@ test_same_answers (void)
   Net net = make_net ();
   const MienShape in = mien_shape (4, 2, 1, 17, 13);
   g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &in);
-  MienTensor *want[3], *got[3];
+  MienTensor *want[N_WANTED], *got[N_WANTED];
   MienThreads *threads = mien_threads_new (2);
 
   for (gsize i = 0; i < x->n_elems; i++)
@@ -146,7 +157,7 @@ test_same_answers (void)
     for (int precision = 0; precision < 2; precision++) {
       const gboolean rounded = precision == 1 && level >= MIEN_CPU_BF16;
       run (&net, (MienPlanOptions) { .cpu = (MienCpuLevel) level, .precision = (MienPrecision) precision, .threads = level % 2 ? threads : NULL }, x, got);
-      for (int i = 0; i < 3; i++) {
+      for (int i = 0; i < N_WANTED; i++) {
         const double difference = distance (want[i], got[i]);
         g_test_message ("level %s precision %d value %d: %g", mien_cpu_level_name (level), precision, i, difference);
         /* Values are of the order of 1: f32 keeps five digits through a few layers, bfloat16 two. */
@@ -157,7 +168,7 @@ test_same_answers (void)
       }
     }
   }
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < N_WANTED; i++)
     mien_tensor_unref (want[i]);
   mien_threads_free (threads);
   g_rand_free (net.random);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/mien-blocked.h"
+#include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
 
@@ -12,3 +13,4 @@ void mien_gemm_f32_rows_neon (int m, int n, int n_p, int n_q, const float *const
                               ptrdiff_t ldb, float *c, ptrdiff_t ldc);
 void mien_vector_kernels_init_neon (MienVectorKernels *self);
 void mien_blocked_kernels_init_neon (MienBlockedKernels *self);
+void mien_dense_kernels_init_neon (MienDenseKernels *self);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/mien-blocked.h"
+#include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
 
@@ -13,9 +14,11 @@
   void mien_gemm_f32_rows_##isa (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, \
                                  const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc);                                \
   void mien_vector_kernels_init_##isa (MienVectorKernels *self);                                                         \
-  void mien_blocked_kernels_init_##isa (MienBlockedKernels *self);
+  void mien_blocked_kernels_init_##isa (MienBlockedKernels *self);                                                       \
+  void mien_dense_kernels_init_##isa (MienDenseKernels *self);
 
 MIEN_X86_KERNELS (avx2)
 MIEN_X86_KERNELS (avx512)
 
 void mien_blocked_kernels_init_avx512bf16 (MienBlockedKernels *self);
+void mien_dense_kernels_init_avx512bf16 (MienDenseKernels *self);

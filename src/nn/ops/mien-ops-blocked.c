@@ -39,7 +39,7 @@ free_state (gpointer data)
 {
   State *state = data;
 
-  g_free (state->packed);
+  g_aligned_free (state->packed);
   g_free (state->bias);
   g_free (state);
 }
@@ -176,16 +176,16 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   if (is (ctx, "BlockedConv")) {
     state->run = kernels->conv;
     state->work *= shape->c;
-    state->packed = g_malloc (mien_blocked_conv_size (kernels, shape) * mien_type_size (blocked_type (ctx)));
+    state->packed = g_aligned_alloc (mien_blocked_conv_size (kernels, shape), mien_type_size (blocked_type (ctx)), 64);
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
   } else if (is (ctx, "BlockedStem")) {
     state->run = kernels->stem;
     state->work *= shape->c;
-    state->packed = g_new (float, mien_blocked_stem_size (kernels, shape));
+    state->packed = g_aligned_alloc (mien_blocked_stem_size (kernels, shape), sizeof (float), 64);
     mien_blocked_pack_stem (kernels, shape, ctx->in[1]->data, state->packed);
   } else if (is (ctx, "BlockedDepth")) {
     state->run = kernels->depth;
-    state->packed = g_new (float, mien_blocked_depth_size (kernels, shape));
+    state->packed = g_aligned_alloc (mien_blocked_depth_size (kernels, shape), sizeof (float), 64);
     mien_blocked_pack_depth (kernels, shape, ctx->in[1]->data, state->packed);
   } else {
     state->run = is (ctx, "BlockedMaxPool") ? kernels->max_pool : kernels->average_pool;

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 /* Each table ends with an entry without name. */
 extern const MienOp mien_ops_blocked[];
 extern const MienOp mien_ops_conv[];
+extern const MienOp mien_ops_dense[];
 extern const MienOp mien_ops_gemm[];
 extern const MienOp mien_ops_norm[];
 extern const MienOp mien_ops_pool[];

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Dense layers with constant weights (domain mien). mien-passes-layout.c puts them where Gemm and MatMul stood; files never hold them.
+ *
+ *   BlockedDense (X, W, B?) -> Y     X[M][K] f32, or blocked: then a picture is a row, in the order of its plain form; Y[M][N] f32
+ *
+ * Attributes: transB (W is [N][K]), bf16 (1: weights and X are bfloat16), mien.lo, mien.hi; and where X is blocked channels, x_halo. The
+ * weights of a blocked X are put into its order, with zeros where its border and its spare channels lie, so that it is read as it is. */
+#include "mien-config.h"
+
+#include <math.h>
+
+#include "nn/mien-kernels.h"
+#include "nn/ops/mien-ops.h"
+
+typedef struct {
+  MienDenseShape shape;
+  void *packed;
+  gboolean round; /* X is f32, the kernel takes bfloat16 */
+} State;
+
+static void
+free_state (gpointer data)
+{
+  State *state = data;
+
+  g_aligned_free (state->packed);
+  g_free (state);
+}
+
+static int
+attr (const MienOpCtx *ctx, const char *name)
+{
+  return (int) mien_node_int (ctx->node, name, 0);
+}
+
+static gboolean
+is_blocked (const MienOpCtx *ctx)
+{
+  return attr (ctx, "channels") != 0;
+}
+
+static const MienDenseKernels *
+kernels_of (const MienOpCtx *ctx)
+{
+  return attr (ctx, "bf16") != 0 ? &ctx->kernels->dense_bf16 : &ctx->kernels->dense;
+}
+
+/* Rows, columns, and the length of a row as it lies in memory and as in the model. */
+static gboolean
+read_dense (MienOpCtx *ctx, MienDenseShape *shape, gint64 *length, GError **error)
+{
+  const MienShape *x = &ctx->in[0]->shape, *w = &ctx->in[1]->shape;
+  const int trans_b = attr (ctx, "transB") != 0, halo = attr (ctx, "x_halo");
+  gint64 stored;
+
+  if (x->rank != (is_blocked (ctx) ? 5 : 2))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 2", x->rank);
+  *length = is_blocked (ctx) ? attr (ctx, "channels") * (x->dim[2] - 2 * halo) * (x->dim[3] - 2 * halo) : x->dim[1];
+  stored = is_blocked (ctx) ? x->dim[1] * x->dim[2] * x->dim[3] * x->dim[4] : x->dim[1];
+  if (w->dim[trans_b] != *length) {
+    g_autofree char *xs = mien_shape_to_string (x);
+    g_autofree char *ws = mien_shape_to_string (w);
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "matrices %s and %s do not fit together", xs, ws);
+  }
+  const gint64 n = w->dim[!trans_b];
+  if (x->dim[0] < 1 || n < 1 || stored < 1 || x->dim[0] > G_MAXINT32 / 128 || n > G_MAXINT32 / 128 || stored > G_MAXINT32 / 128 ||
+      x->dim[0] * n > (gint64) 1 << 30 || (n + 128) * stored > (gint64) 1 << 30)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "the matrices are empty or too large");
+  *shape = (MienDenseShape) {
+    .m = (int) x->dim[0],
+    .n = (int) n,
+    .k = (int) stored,
+    .lo = mien_node_float (ctx->node, "mien.lo", -INFINITY),
+    .hi = mien_node_float (ctx->node, "mien.hi", INFINITY),
+  };
+  return TRUE;
+}
+
+static gboolean
+infer_dense (MienOpCtx *ctx, GError **error)
+{
+  MienDenseShape shape;
+  gint64 length;
+
+  if (!mien_op_check_type (ctx, error, 0, is_blocked (ctx) && attr (ctx, "bf16") != 0 ? MIEN_BF16 : MIEN_F32, 0))
+    return FALSE;
+  if (!mien_op_shapes_known (ctx))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "an input whose size depends on the data");
+  if (!read_dense (ctx, &shape, &length, error))
+    return FALSE;
+  const MienShape out = mien_shape (2, shape.m, shape.n);
+  mien_op_out (ctx, 0, MIEN_F32, &out);
+  return TRUE;
+}
+
+/* By place in a blocked picture: the place in the plain one, -1 for what is not of the picture. */
+static int *
+order_of (const MienOpCtx *ctx)
+{
+  const gint64 *dim = ctx->in[0]->shape.dim;
+  const int halo = attr (ctx, "x_halo"), channels = attr (ctx, "channels"), lanes = (int) dim[4];
+  const int h = (int) dim[2] - 2 * halo, w = (int) dim[3] - 2 * halo;
+  int *order = g_new (int, dim[1] * dim[2] * dim[3] * dim[4]), *to = order;
+
+  for (int block = 0; block < dim[1]; block++)
+    for (int y = -halo; y < h + halo; y++)
+      for (int x = -halo; x < w + halo; x++)
+        for (int l = 0; l < lanes; l++) {
+          const int c = block * lanes + l;
+          *to++ = c < channels && y >= 0 && y < h && x >= 0 && x < w ? (c * h + y) * w + x : -1;
+        }
+  return order;
+}
+
+static gboolean
+prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
+{
+  State *state = g_new0 (State, 1);
+  const MienDenseKernels *kernels = kernels_of (ctx);
+  const gint64 columns = ctx->in[1]->shape.dim[1];
+  const gboolean trans_b = attr (ctx, "transB") != 0;
+  gint64 length;
+
+  prep->state = state;
+  prep->free_state = free_state;
+  if (!read_dense (ctx, &state->shape, &length, error))
+    return FALSE;
+  g_autofree int *order = is_blocked (ctx) ? order_of (ctx) : NULL;
+  state->packed = g_aligned_alloc (1, mien_dense_packed_bytes (kernels, &state->shape), 64);
+  mien_dense_pack (kernels, &state->shape, ctx->in[1]->data, trans_b ? 1 : columns, trans_b ? columns : 1, order, state->packed);
+  state->round = kernels->bf16 && !is_blocked (ctx);
+  if (state->round)
+    prep->scratch_bytes = (gsize) state->shape.m * (state->shape.k + 1) * sizeof (unsigned short);
+  return TRUE;
+}
+
+static gboolean
+run_dense (MienOpCtx *ctx, GError **error)
+{
+  const State *state = ctx->state;
+  const MienDenseKernels *kernels = kernels_of (ctx);
+  const void *x = ctx->in[0]->data;
+
+  if (state->round) {
+    const int k = state->shape.k, row = (k + 1) / 2 * 2;
+    unsigned short *to = ctx->scratch;
+    for (int i = 0; i < state->shape.m; i++) {
+      kernels->round (to + (gsize) i * row, (const float *) x + (gsize) i * k, k);
+      if (k < row)
+        to[(gsize) i * row + k] = 0;
+    }
+    x = to;
+  }
+  mien_dense_run (kernels, &state->shape, x, state->packed, mien_op_has (ctx, 2) ? ctx->in[2]->data : NULL, ctx->out[0]->data, ctx->threads);
+  return TRUE;
+}
+
+const MienOp mien_ops_dense[] = {
+  { "mien", "BlockedDense", 1, 0, 2, 3, 1, 0, infer_dense, prepare_dense, run_dense },
+  { NULL },
+};
