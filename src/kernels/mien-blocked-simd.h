@@ -6,10 +6,7 @@
  *   BF16      1: activations and the weights of conv are bfloat16, sums stay f32 (needs AVX-512 BF16); 0: everything is f32
  * and includes this. A tile keeps GROUP x 6 (or fewer blocks x more pixels) sums in registers: for every input channel it loads GROUP
  * vectors of weights and multiplies them with one broadcast value a pixel. */
-#include "kernels/mien-blocked.h"
 #include "kernels/mien-lanes-simd.h"
-
-#include <string.h>
 
 enum { CHUNK_FLOATS = 80 * 1024 }; /* weights of as many channels as stay in cache are used for all rows, then the next */
 
@@ -175,28 +172,6 @@ group_of (int k)
     if (blocks % g == 0)
       return g;
   return 1;
-}
-
-/* Sizes of y's rows and planes, and zeros around row p. */
-static ptrdiff_t
-row_elems (const MienBlockedShape *shape)
-{
-  return (ptrdiff_t) (shape->q + 2 * shape->y_halo) * LANES;
-}
-
-static void
-zero_halo (const MienBlockedShape *shape, Elem *y_row, int p)
-{
-  const ptrdiff_t row = row_elems (shape), side = (ptrdiff_t) shape->y_halo * LANES;
-
-  if (shape->y_halo == 0)
-    return;
-  memset (y_row - side, 0, side * sizeof *y_row);
-  memset (y_row - side + row - side, 0, side * sizeof *y_row);
-  if (p == 0)
-    memset (y_row - side - shape->y_halo * row, 0, shape->y_halo * row * sizeof *y_row);
-  if (p == shape->p - 1)
-    memset (y_row - side + row, 0, shape->y_halo * row * sizeof *y_row);
 }
 
 static void

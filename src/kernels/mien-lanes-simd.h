@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Vectors of LANES floats and elements of blocked tensors (float, or bfloat16 where BF16 is 1): what the kernels of mien-blocked-simd.h and
- * mien-backward-simd.h share. A file per instruction set sets LANES and BF16 before. */
+/* Vectors of LANES floats and elements of blocked tensors (float, or bfloat16 where BF16 is 1): what the kernels of mien-blocked-simd.h,
+ * mien-winograd-simd.h and mien-backward-simd.h share. A file per instruction set sets LANES and BF16 before. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "kernels/mien-blocked.h"
+
+#include <string.h>
 
 typedef float Vec __attribute__ ((vector_size (LANES * 4)));
 typedef float VecU __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
@@ -74,4 +75,26 @@ INLINE int
 blocks_of (int channels)
 {
   return (channels + LANES - 1) / LANES;
+}
+
+/* Sizes of y's rows and planes, and zeros around row p. */
+INLINE ptrdiff_t
+row_elems (const MienBlockedShape *shape)
+{
+  return (ptrdiff_t) (shape->q + 2 * shape->y_halo) * LANES;
+}
+
+static inline void
+zero_halo (const MienBlockedShape *shape, Elem *y_row, int p)
+{
+  const ptrdiff_t row = row_elems (shape), side = (ptrdiff_t) shape->y_halo * LANES;
+
+  if (shape->y_halo == 0)
+    return;
+  memset (y_row - side, 0, side * sizeof *y_row);
+  memset (y_row - side + row - side, 0, side * sizeof *y_row);
+  if (p == 0)
+    memset (y_row - side - shape->y_halo * row, 0, shape->y_halo * row * sizeof *y_row);
+  if (p == shape->p - 1)
+    memset (y_row - side + row, 0, shape->y_halo * row * sizeof *y_row);
 }

@@ -11,4 +11,6 @@ mien_kernels_init (MienKernels *self, MienCpuLevel cpu)
   mien_dense_kernels_init_bf16 (&self->dense_bf16, self->cpu);
   mien_gemm_kernels_init (&self->gemm, self->cpu);
   mien_vector_kernels_init (&self->vector, self->cpu);
+  mien_winograd_kernels_init (&self->winograd, self->cpu);
+  mien_winograd_kernels_init_bf16 (&self->winograd_bf16, self->cpu);
 }

@@ -7,6 +7,7 @@
 #include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
+#include "kernels/mien-winograd.h"
 #include "nn/mien-op.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,8 @@ struct _MienKernels {
   MienDenseKernels dense_bf16;     /* width 0 where there is no bfloat16 */
   MienGemmKernels gemm;
   MienVectorKernels vector;
+  MienWinogradKernels winograd;
+  MienWinogradKernels winograd_bf16;
 };
 
 /* cpu: the highest level to use; what the processor lacks is left out. */

@@ -6,6 +6,7 @@
 #include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
+#include "kernels/mien-winograd.h"
 
 #define MIEN_X86_KERNELS(isa)                                                                                            \
   void mien_gemm_f32_tile_##isa (int m, int n, int k, const float *a, const float *b, float *c, ptrdiff_t ldc,           \
@@ -15,10 +16,12 @@
                                  const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc);                                \
   void mien_vector_kernels_init_##isa (MienVectorKernels *self);                                                         \
   void mien_blocked_kernels_init_##isa (MienBlockedKernels *self);                                                       \
-  void mien_dense_kernels_init_##isa (MienDenseKernels *self);
+  void mien_dense_kernels_init_##isa (MienDenseKernels *self);                                                           \
+  void mien_winograd_kernels_init_##isa (MienWinogradKernels *self);
 
 MIEN_X86_KERNELS (avx2)
 MIEN_X86_KERNELS (avx512)
 
 void mien_blocked_kernels_init_avx512bf16 (MienBlockedKernels *self);
 void mien_dense_kernels_init_avx512bf16 (MienDenseKernels *self);
+void mien_winograd_kernels_init_avx512bf16 (MienWinogradKernels *self);

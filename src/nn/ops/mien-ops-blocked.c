@@ -22,6 +22,8 @@
 typedef struct {
   MienBlockedShape shape;
   MienBlockedFn run;
+  const MienWinogradKernels *winograd;
+  int winograd_m; /* tiles of m x m by these kernels instead of run, 0: none */
   void *packed; /* (nullable) */
   float *bias;  /* (nullable) */
   int n_rows;
@@ -160,6 +162,26 @@ infer_blocked (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
+static void
+prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
+{
+  const MienBlockedKernels *kernels = kernels_of (ctx);
+  const MienBlockedShape *shape = &state->shape;
+
+  state->run = kernels->conv;
+  state->work *= shape->c;
+  state->winograd = kernels->bf16 ? &ctx->kernels->winograd_bf16 : &ctx->kernels->winograd;
+  state->winograd_m = mien_winograd_choose (state->winograd, shape);
+  if (state->winograd_m == 0) {
+    state->packed = g_aligned_alloc (mien_blocked_conv_size (kernels, shape), mien_type_size (blocked_type (ctx)), 64);
+    mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
+    return;
+  }
+  state->packed = g_aligned_alloc (mien_winograd_size (state->winograd, shape, state->winograd_m), sizeof (float), 64);
+  mien_winograd_pack (state->winograd, shape, state->winograd_m, ctx->in[1]->data, state->packed);
+  prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->winograd_m, mien_threads_count (ctx->threads));
+}
+
 static gboolean
 prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
@@ -174,10 +196,7 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   state->n_rows = mien_blocked_rows (kernels, shape, is (ctx, "BlockedConv"));
   state->work = (double) shape->n * shape->k * shape->p * shape->q * shape->r * shape->s;
   if (is (ctx, "BlockedConv")) {
-    state->run = kernels->conv;
-    state->work *= shape->c;
-    state->packed = g_aligned_alloc (mien_blocked_conv_size (kernels, shape), mien_type_size (blocked_type (ctx)), 64);
-    mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
+    prepare_conv (ctx, state, prep);
   } else if (is (ctx, "BlockedStem")) {
     state->run = kernels->stem;
     state->work *= shape->c;
@@ -216,6 +235,10 @@ run_blocked (MienOpCtx *ctx, GError **error)
     .args = { ctx->in[0]->data, state->packed, state->bias, mien_op_has (ctx, 3) ? ctx->in[3]->data : NULL, ctx->out[0]->data },
   };
 
+  if (state->winograd_m > 0) {
+    mien_winograd_run (state->winograd, &state->shape, state->winograd_m, &job.args, ctx->scratch, state->work < 500e3 ? NULL : ctx->threads);
+    return TRUE;
+  }
   /* Half a million multiply-adds are some five microseconds: less is not worth waking a thread. */
   job.n_tasks = state->work < 500e3 ? 1 : MIN (mien_threads_count (ctx->threads), state->n_rows);
   mien_threads_run (ctx->threads, run_task, &job, job.n_tasks);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Winograd convolution: which layers, transformed weights, and how blocks of tiles are shared out. The kernels are in
+ * mien-winograd-simd.h. */
+#include "kernels/mien-winograd.h"
+
+#include <string.h>
+
+#if MIEN_HAVE_X86
+#include "kernels/x86/mien-x86.h"
+#elif MIEN_HAVE_ARM
+#include "kernels/arm/mien-arm.h"
+#endif
+
+enum {
+  CACHE_BYTES = 768 * 1024, /* for V and M of a block */
+  ALIGN_FLOATS = 16,
+};
+
+/* How the tiles of a layer are shared out. */
+typedef struct {
+  int n_tiles, n_blocks;
+  int most;         /* tiles of a block */
+  bool by_channels; /* threads work at one block together, else each at its own */
+  size_t v, products; /* floats of scratch for a block */
+} Split;
+
+typedef struct {
+  const MienWinogradKernels *kernels;
+  const MienBlockedShape *shape;
+  const MienBlockedArgs *args;
+  Split split;
+  int m, n_tasks;
+  int block; /* by channels: the one at hand */
+  float *scratch;
+} Job;
+
+void
+mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienWinogradKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_AVX2)
+    return;
+  mien_winograd_kernels_init_avx2 (self);
+  if (cpu < MIEN_CPU_AVX512)
+    return;
+  mien_winograd_kernels_init_avx512 (self);
+#elif MIEN_HAVE_ARM
+  if (cpu < MIEN_CPU_NEON)
+    return;
+  mien_winograd_kernels_init_neon (self);
+#endif
+}
+
+void
+mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienWinogradKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_BF16)
+    return;
+  mien_winograd_kernels_init_avx512bf16 (self);
+#endif
+}
+
+static int
+round_up (int n, int step)
+{
+  return (n + step - 1) / step * step;
+}
+
+static int
+tiles_of (const MienBlockedShape *shape, int m)
+{
+  return shape->n * ((shape->p + m - 1) / m) * ((shape->q + m - 1) / m);
+}
+
+static int
+groups_of (const MienWinogradKernels *self, const MienBlockedShape *shape)
+{
+  return (shape->k + self->lanes * self->group - 1) / (self->lanes * self->group);
+}
+
+static Split
+split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, int n_threads)
+{
+  const int parts = (m + 2) * (m + 2), n_tiles = tiles_of (shape, m);
+  const int tile_bytes = parts * (int) sizeof (float) * (round_up (shape->c, self->lanes) + self->group * self->lanes);
+  const int fit = CACHE_BYTES / tile_bytes < 12 ? 12 : CACHE_BYTES / tile_bytes;
+  Split split = { .n_tiles = n_tiles, .by_channels = n_threads > 1 && n_tiles < 12 * n_threads && groups_of (self, shape) >= n_threads };
+
+  split.n_blocks = (n_tiles + fit - 1) / fit;
+  if (n_threads > 1 && !split.by_channels)
+    split.n_blocks = round_up (split.n_blocks, n_threads) < n_tiles ? round_up (split.n_blocks, n_threads) : n_tiles;
+  split.most = (n_tiles + split.n_blocks - 1) / split.n_blocks;
+  split.v = round_up ((int) (parts * mien_winograd_v_step (shape, self->lanes, split.most)), ALIGN_FLOATS);
+  split.products = round_up ((int) (parts * mien_winograd_m_step (self->group, self->lanes, split.most)), ALIGN_FLOATS);
+  return split;
+}
+
+/* M is each thread's own; V too, unless threads work at one block. */
+size_t
+mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, int n_threads)
+{
+  const Split split = split_of (self, shape, m, n_threads);
+
+  return ((split.by_channels ? 1 : n_threads) * split.v + n_threads * split.products) * sizeof (float);
+}
+
+/* Microseconds, roughly: measured on one core of Zen 5 with AVX-512, 250 GFLOP/s; other widths of vector take in proportion. The direct
+ * kernel runs near the peak, products of tiles too; transforming an element of V or M takes as long as ten multiply-adds. Weights are
+ * read from the last cache or memory, and again from the cache for every further block of tiles. With one face wide layers are bound by
+ * that: U has 1.8 (m 2) or 4 (m 4) times as many weights. */
+static double
+cost (const MienWinogradKernels *self, const MienBlockedShape *shape, int m)
+{
+  const double c = shape->c, k = round_up (shape->k, self->lanes), slower = 16.0 / self->lanes;
+  const int t = m + 2;
+
+  if (m == 0)
+    return slower * 0.0077e-3 * shape->n * shape->p * shape->q * 9 * c * k + 0.03e-3 * 9 * c * k * sizeof (float);
+  const Split split = split_of (self, shape, m, 1);
+  return slower * split.n_tiles * t * t * (0.008e-3 * c * k + 0.075e-3 * (round_up (shape->c, self->lanes) + k)) +
+         (0.03e-3 + 0.012e-3 * (split.n_blocks - 1)) * t * t * c * k * sizeof (float);
+}
+
+int
+mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape)
+{
+  int best = 0;
+
+  if (self->lanes == 0 || shape->r != 3 || shape->s != 3 || shape->stride_h != 1 || shape->stride_w != 1 || shape->dilation_h != 1 ||
+      shape->dilation_w != 1)
+    return 0;
+  for (int m = 2; m <= 4; m += 2)
+    if (cost (self, shape, m) < cost (self, shape, best))
+      best = m;
+  return best;
+}
+
+size_t
+mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, int m)
+{
+  return (size_t) (m + 2) * (m + 2) * shape->c * round_up (shape->k, self->lanes);
+}
+
+enum { MAX_WIDTH = 32 }; /* group * lanes */
+
+/* G w G^T of n filters side by side: w[9][n] to part i of u[t * t], which lie step apart. Rows of G: 1, p, p^2 for a point p, divided by
+ * the product of its distances from the other finite points. */
+static void
+transform_weights (int m, int n, const float w[9][MAX_WIDTH], float *u, size_t step)
+{
+  static const float g2[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
+  static const float root = 1.41421356f, third = 1 / 3.0f;
+  static const float g4[6][3] = {
+    { 1, 0, 0 },
+    { -2 * third, -root * third, -third },
+    { -2 * third, root * third, -third },
+    { third / 2, root * third / 2, third },
+    { third / 2, -root * third / 2, third },
+    { 0, 0, 1 },
+  };
+  const float (*g)[3] = m == 2 ? g2 : g4;
+  const int t = m + 2;
+  float half[3][MAX_WIDTH];
+
+  for (int i = 0; i < t; i++) {
+    for (int s = 0; s < 3; s++)
+      for (int l = 0; l < n; l++)
+        half[s][l] = g[i][0] * w[s][l] + g[i][1] * w[3 + s][l] + g[i][2] * w[6 + s][l];
+    for (int j = 0; j < t; j++, u += step)
+      for (int l = 0; l < n; l++)
+        u[l] = g[j][0] * half[0][l] + g[j][1] * half[1][l] + g[j][2] * half[2][l];
+  }
+}
+
+void
+mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, const float *w, float *packed)
+{
+  const int parts = (m + 2) * (m + 2), width = self->group * self->lanes, spare = round_up (shape->k, self->lanes);
+  float filters[9][MAX_WIDTH];
+
+  for (int k = 0; k < spare; k += width) {
+    const int now = spare - k < width ? spare - k : width;
+    for (int c = 0; c < shape->c; c++) {
+      for (int l = 0; l < now; l++)
+        for (int tap = 0; tap < 9; tap++)
+          filters[tap][l] = k + l < shape->k ? w[((size_t) (k + l) * shape->c + c) * 9 + tap] : 0;
+      transform_weights (m, now, filters, packed + (size_t) c * now, (size_t) shape->c * now);
+    }
+    packed += (size_t) parts * shape->c * now;
+  }
+}
+
+static MienWinogradBlock
+block_of (const Job *job, int index, int thread)
+{
+  const Split *split = &job->split;
+  const int first = (int) ((long) split->n_tiles * index / split->n_blocks), end = (int) ((long) split->n_tiles * (index + 1) / split->n_blocks);
+
+  return (MienWinogradBlock) {
+    .shape = job->shape,
+    .args = job->args,
+    .m = job->m,
+    .tile = first,
+    .n_tiles = end - first,
+    .v = job->scratch + (split->by_channels ? 0 : thread * (split->v + split->products)),
+    .products = job->scratch + split->v + (split->by_channels ? thread * split->products : thread * (split->v + split->products)),
+  };
+}
+
+static void
+run_block (void *data, int task, int thread)
+{
+  const Job *job = data;
+  const MienWinogradBlock block = block_of (job, task, thread);
+
+  job->kernels->inputs (&block, 0, (job->shape->c + job->kernels->lanes - 1) / job->kernels->lanes);
+  job->kernels->outputs (&block, 0, groups_of (job->kernels, job->shape));
+}
+
+static void
+run_inputs (void *data, int task, int thread)
+{
+  const Job *job = data;
+  const MienWinogradBlock block = block_of (job, job->block, thread);
+  const int n = (job->shape->c + job->kernels->lanes - 1) / job->kernels->lanes;
+
+  job->kernels->inputs (&block, n * task / job->n_tasks, n * (task + 1) / job->n_tasks);
+}
+
+static void
+run_outputs (void *data, int task, int thread)
+{
+  const Job *job = data;
+  const MienWinogradBlock block = block_of (job, job->block, thread);
+  const int n = groups_of (job->kernels, job->shape);
+
+  job->kernels->outputs (&block, n * task / job->n_tasks, n * (task + 1) / job->n_tasks);
+}
+
+void
+mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, const MienBlockedArgs *args, void *scratch,
+                   MienThreads *threads)
+{
+  const int n_threads = mien_threads_count (threads);
+  Job job = { self, shape, args, split_of (self, shape, m, n_threads), m, n_threads, 0, scratch };
+
+  if (!job.split.by_channels) {
+    mien_threads_run (threads, run_block, &job, job.split.n_blocks);
+    return;
+  }
+  for (job.block = 0; job.block < job.split.n_blocks; job.block++) {
+    mien_threads_run (threads, run_inputs, &job, n_threads);
+    mien_threads_run (threads, run_outputs, &job, n_threads);
+  }
+}

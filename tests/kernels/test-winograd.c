@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Winograd convolution against the formula in double precision: ragged tiles, halos, residuals, blocks of tiles, threads. */
+#include "kernels/mien-check.h"
+#include "kernels/mien-winograd.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static MienBlockedShape
+random_shape (MienCheck *check)
+{
+  GRand *random = check->random;
+  MienBlockedShape shape = {
+    .n = g_rand_int_range (random, 1, 4),
+    .c = mien_check_size (check, 1, 70),
+    .k = mien_check_size (check, 1, 131),
+    .h = g_rand_int_range (random, 3, 20),
+    .w = mien_check_size (check, 3, 33),
+    .r = 3,
+    .s = 3,
+    .stride_h = 1,
+    .stride_w = 1,
+    .dilation_h = 1,
+    .dilation_w = 1,
+    .pad_top = g_rand_int_range (random, 0, 3),
+    .pad_left = g_rand_int_range (random, 0, 3),
+    .y_halo = g_rand_int_range (random, 0, 3),
+    .residual_halo = g_rand_int_range (random, 0, 3),
+    .lo = g_rand_boolean (random) ? 0 : -INFINITY,
+    .hi = g_rand_boolean (random) ? 6 : INFINITY,
+  };
+  const int below = g_rand_int_range (random, 0, 3), right = g_rand_int_range (random, 0, 3);
+
+  shape.x_halo = MAX (MAX (shape.pad_top, shape.pad_left), MAX (below, right)) + g_rand_int_range (random, 0, 2);
+  shape.p = shape.h + shape.pad_top + below - 2;
+  shape.q = shape.w + shape.pad_left + right - 2;
+  return shape;
+}
+
+/* Plain results in double precision. Products of a whole tile are added up, and cancel: the error of a result is measured against the
+ * largest sum of magnitudes of its plane. */
+static void
+compute (const MienBlockedShape *shape, const float *x, const float *w, const float *bias, const float *residual, float *y, double *magnitude)
+{
+  gsize to = 0;
+
+  for (int n = 0; n < shape->n; n++)
+    for (int k = 0; k < shape->k; k++) {
+      const gsize plane = to;
+      double most = 0;
+      for (int p = 0; p < shape->p; p++)
+        for (int q = 0; q < shape->q; q++, to++) {
+          double sum = bias[k], size = fabs (sum);
+          for (int c = 0; c < shape->c; c++)
+            for (int r = 0; r < 3; r++)
+              for (int s = 0; s < 3; s++) {
+                const int i = p + r - shape->pad_top, j = q + s - shape->pad_left;
+                if (i < 0 || i >= shape->h || j < 0 || j >= shape->w)
+                  continue;
+                const double value = (double) x[(((gsize) n * shape->c + c) * shape->h + i) * shape->w + j] * w[((gsize) k * shape->c + c) * 9 + r * 3 + s];
+                sum += value;
+                size += fabs (value);
+              }
+          if (residual != NULL) {
+            sum += residual[to];
+            size += fabs (residual[to]);
+          }
+          y[to] = (float) MIN (MAX (sum, shape->lo), shape->hi);
+          most = MAX (most, size);
+        }
+      for (gsize i = plane; i < to; i++)
+        magnitude[i] = most;
+    }
+}
+
+/* Transforms mix the values of a tile before they meet their weights: one that is a thousand times larger than the rest drowns them. */
+static float *
+even_input (MienCheck *check, gsize n)
+{
+  float *x = mien_check_input (check, n);
+
+  for (gsize i = 0; i < n; i++)
+    x[i] = fabsf (x[i]) > 1 ? x[i] / 1000 : x[i];
+  return x;
+}
+
+static float *
+to_blocked (MienCheck *check, const MienBlockedKernels *kernels, const MienBlockedShape *like, int c, int h, int w, int halo, const float *plain)
+{
+  const gsize n = mien_blocked_size (kernels->lanes, like->n, c, h, w, halo);
+  float *blocked = mien_check_output (check, kernels->bf16 ? (n + 1) / 2 : n);
+
+  mien_blocked_from_plain (kernels, like->n, c, h, w, halo, plain, blocked);
+  return blocked;
+}
+
+static void
+round_to_bf16 (float *x, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    x[i] = mien_bf16_to_float (mien_bf16_from_float (x[i]));
+}
+
+static void
+check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWinogradKernels *winograd, const MienBlockedShape *shape, int m,
+             MienThreads *threads, const char *context)
+{
+  const int lanes = kernels->lanes, spare = (shape->k + lanes - 1) / lanes * lanes, n_threads = mien_threads_count (threads);
+  const gsize n_x = (gsize) shape->n * shape->c * shape->h * shape->w, n_y = (gsize) shape->n * shape->k * shape->p * shape->q;
+  const gsize elem = kernels->bf16 ? 2 : 4, n_blocked = mien_blocked_size (lanes, shape->n, shape->k, shape->p, shape->q, shape->y_halo);
+  float *x = even_input (check, n_x), *w = even_input (check, (gsize) shape->k * shape->c * 9), *bias = even_input (check, spare);
+  float *residual = g_rand_boolean (check->random) ? even_input (check, n_y) : NULL;
+  g_autofree float *want = g_new (float, n_y), *got = g_new (float, n_y), *clean = g_new (float, n_blocked);
+  g_autofree double *magnitude = g_new (double, n_y);
+  float *packed = mien_check_output (check, mien_winograd_size (winograd, shape, m));
+  float *y = mien_check_output (check, (n_blocked * elem + 3) / 4), *alone = mien_check_output (check, (n_blocked * elem + 3) / 4);
+
+  for (int i = shape->k; i < spare; i++)
+    bias[i] = 0;
+  if (kernels->bf16) {
+    round_to_bf16 (x, n_x);
+    if (residual != NULL)
+      round_to_bf16 (residual, n_y);
+  }
+  compute (shape, x, w, bias, residual, want, magnitude);
+  mien_winograd_pack (winograd, shape, m, w, packed);
+  const MienBlockedArgs args = {
+    .x = to_blocked (check, kernels, shape, shape->c, shape->h, shape->w, shape->x_halo, x),
+    .w = packed,
+    .bias = bias,
+    .residual = residual != NULL ? to_blocked (check, kernels, shape, shape->k, shape->p, shape->q, shape->residual_halo, residual) : NULL,
+    .y = y,
+  };
+  mien_winograd_run (winograd, shape, m, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, m, n_threads) / 4), threads);
+  mien_blocked_to_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, y, got);
+  mien_check_near (want, got, magnitude, n_y, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kernels->bf16 ? 1 / 256.0 : 0), context);
+
+  /* Halo and spare channels are 0. */
+  mien_blocked_from_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, got, clean);
+  if (memcmp (clean, y, n_blocked * elem) != 0) /* -0 and 0 differ here */
+    for (gsize i = 0; i < n_blocked; i++)
+      g_assert_cmpfloat (kernels->bf16 ? mien_bf16_to_float (((unsigned short *) (void *) clean)[i]) : clean[i], ==,
+                         kernels->bf16 ? mien_bf16_to_float (((unsigned short *) (void *) y)[i]) : y[i]);
+
+  /* Threads do not change a bit. */
+  MienBlockedArgs once = args;
+  once.y = alone;
+  mien_winograd_run (winograd, shape, m, &once, mien_check_output (check, mien_winograd_scratch (winograd, shape, m, 1) / 4), NULL);
+  g_assert_cmpint (memcmp (alone, y, n_blocked * elem), ==, 0);
+}
+
+static void
+check_winograd (MienCheck *check, gboolean bf16)
+{
+  MienBlockedKernels kernels;
+  MienWinogradKernels winograd;
+  MienThreads *threads = mien_threads_new (3);
+
+  (bf16 ? mien_blocked_kernels_init_bf16 : mien_blocked_kernels_init) (&kernels, check->cpu);
+  (bf16 ? mien_winograd_kernels_init_bf16 : mien_winograd_kernels_init) (&winograd, check->cpu);
+  g_assert_cmpint (winograd.lanes, ==, kernels.lanes);
+  for (int round = 0; kernels.lanes > 0 && round < 60; round++) {
+    MienBlockedShape shape = random_shape (check);
+    const int m = round % 2 == 0 ? 4 : 2;
+    if (round == 50) { /* several blocks */
+      shape.n = 3;
+      shape.c = 300;
+      shape.k = 40;
+    }
+    g_autofree char *context = g_strdup_printf ("round %d: m=%d n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, m, shape.n, shape.c, shape.h,
+                                                shape.w, shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
+    check_round (check, &kernels, &winograd, &shape, m, round % 3 == 0 ? NULL : threads, context);
+    mien_check_clear (check);
+  }
+  if (kernels.lanes == 0)
+    g_test_skip ("this level has no Winograd kernels");
+  mien_threads_free (threads);
+}
+
+static void
+check_f32 (MienCheck *check)
+{
+  check_winograd (check, FALSE);
+}
+
+static void
+check_bf16 (MienCheck *check)
+{
+  check_winograd (check, TRUE);
+}
+
+/* Shapes that are none of ours, and some for which the answer is clear. */
+static void
+check_choice (MienCheck *check)
+{
+  const MienBlockedShape large = { .n = 8, .c = 64, .k = 64, .h = 48, .w = 48, .p = 48, .q = 48, .r = 3, .s = 3, .stride_h = 1, .stride_w = 1,
+                                   .dilation_h = 1, .dilation_w = 1 };
+  MienBlockedShape shape;
+  MienWinogradKernels winograd;
+
+  mien_winograd_kernels_init (&winograd, check->cpu);
+  if (winograd.lanes == 0) {
+    g_assert_cmpint (mien_winograd_choose (&winograd, &large), ==, 0);
+    return;
+  }
+  g_assert_cmpint (mien_winograd_choose (&winograd, &large), ==, 4);
+  shape = large, shape.stride_w = 2;
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  shape = large, shape.dilation_h = 2;
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  shape = large, shape.r = 1;
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  shape = large, shape.n = 1, shape.p = shape.q = 1, shape.h = shape.w = 3; /* one pixel */
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  mien_check_add ("winograd/f32", check_f32);
+  mien_check_add ("winograd/bf16", check_bf16);
+  mien_check_add ("winograd/choice", check_choice);
+  return g_test_run ();
+}
