@@ -13,7 +13,7 @@
 
 enum {
   CACHE_BYTES = 768 * 1024, /* for V and M of a block */
-  ALIGN_FLOATS = 16,
+  MIN_TILES = 12, /* of a block: what one pass over the weights is worth */
 };
 
 /* How the tiles of a layer are shared out. */
@@ -85,16 +85,16 @@ static Split
 split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, int n_threads)
 {
   const int parts = (m + 2) * (m + 2), n_tiles = tiles_of (shape, m);
-  const int tile_bytes = parts * (int) sizeof (float) * (round_up (shape->c, self->lanes) + self->group * self->lanes);
-  const int fit = CACHE_BYTES / tile_bytes < 12 ? 12 : CACHE_BYTES / tile_bytes;
-  Split split = { .n_tiles = n_tiles, .by_channels = n_threads > 1 && n_tiles < 12 * n_threads && groups_of (self, shape) >= n_threads };
+  const size_t tile_bytes = parts * sizeof (float) * (round_up (shape->c, self->lanes) + self->group * self->lanes);
+  const int fit = CACHE_BYTES / tile_bytes < MIN_TILES ? MIN_TILES : (int) (CACHE_BYTES / tile_bytes);
+  Split split = { .n_tiles = n_tiles, .by_channels = n_threads > 1 && n_tiles < MIN_TILES * n_threads && groups_of (self, shape) >= n_threads };
 
   split.n_blocks = (n_tiles + fit - 1) / fit;
   if (n_threads > 1 && !split.by_channels)
     split.n_blocks = round_up (split.n_blocks, n_threads) < n_tiles ? round_up (split.n_blocks, n_threads) : n_tiles;
   split.most = (n_tiles + split.n_blocks - 1) / split.n_blocks;
-  split.v = round_up ((int) (parts * mien_winograd_v_step (shape, self->lanes, split.most)), ALIGN_FLOATS);
-  split.products = round_up ((int) (parts * mien_winograd_m_step (self->group, self->lanes, split.most)), ALIGN_FLOATS);
+  split.v = parts * mien_winograd_v_step (shape, self->lanes, split.most); /* parts are 16 or 36: all stays aligned */
+  split.products = parts * mien_winograd_m_step (self->group, self->lanes, split.most);
   return split;
 }
 
