@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The kernels of mien-blocked.h written once with the compiler's vector types; a file per instruction set sets
- *   LANES     floats in a vector register
+ *   LANES     channels in a block
+ *   WIDTH     floats in a vector register, LANES when not set; with less than LANES, conv must be another one (TILES)
  *   GROUP     most blocks of output channels a tile computes (2 or 4)
  *   NAME(x)   name of function x
  *   BF16      1: activations and the weights of conv are bfloat16, sums stay f32 (needs AVX-512 BF16); 0: everything is f32
+ *   TILES     1: conv computes on tile registers, x86/mien-blocked-tiles.h; 0 when not set
  * and includes this. A tile keeps GROUP x 6 (or fewer blocks x more pixels) sums in registers: for every input channel it loads GROUP
  * vectors of weights and multiplies them with one broadcast value a pixel. */
 #include "kernels/mien-lanes-simd.h"
+
+#ifndef TILES
+#define TILES 0
+#endif
 
 enum { CHUNK_FLOATS = 80 * 1024 }; /* weights of as many channels as stay in cache are used for all rows, then the next */
 
@@ -130,20 +136,28 @@ conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int 
       TILE (row, G, 1, step, q);                                   \
   }
 
+typedef void (*RowFn) (const Row *row);
+
 #if GROUP == 4
 #define MOST_4 6
 #define MOST_3 8
 #define MOST_2 12
 #define MOST_1 12
+#else
+#define MOST_2 6
+#define MOST_1 12
+#endif
+
+#if TILES
+#include "kernels/x86/mien-blocked-tiles.h"
+#else
+#if GROUP == 4
 DEFINE_ROW (conv_4_1, conv_tile, 4, MOST_4, LANES)
 DEFINE_ROW (conv_4_2, conv_tile, 4, MOST_4, 2 * LANES)
 DEFINE_ROW (conv_4_n, conv_tile, 4, MOST_4, row->shape->stride_w * LANES)
 DEFINE_ROW (conv_3_1, conv_tile, 3, MOST_3, LANES)
 DEFINE_ROW (conv_3_2, conv_tile, 3, MOST_3, 2 * LANES)
 DEFINE_ROW (conv_3_n, conv_tile, 3, MOST_3, row->shape->stride_w * LANES)
-#else
-#define MOST_2 6
-#define MOST_1 12
 #endif
 DEFINE_ROW (conv_2_1, conv_tile, 2, MOST_2, LANES)
 DEFINE_ROW (conv_2_2, conv_tile, 2, MOST_2, 2 * LANES)
@@ -151,8 +165,6 @@ DEFINE_ROW (conv_2_n, conv_tile, 2, MOST_2, row->shape->stride_w * LANES)
 DEFINE_ROW (conv_1_1, conv_tile, 1, MOST_1, LANES)
 DEFINE_ROW (conv_1_2, conv_tile, 1, MOST_1, 2 * LANES)
 DEFINE_ROW (conv_1_n, conv_tile, 1, MOST_1, row->shape->stride_w * LANES)
-
-typedef void (*RowFn) (const Row *row);
 
 static const RowFn conv_rows[][3] = {
   { conv_1_1, conv_1_2, conv_1_n },
@@ -217,6 +229,8 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
   }
 }
 
+#endif
+
 /* Stem: x plain. Rows outside the picture are skipped; columns are checked a pixel at a time near the edges only. */
 INLINE Vec
 stem_pixel (const MienBlockedShape *shape, const float *x, const float *w, Vec sum, int p, int q)
@@ -260,35 +274,43 @@ stem_pixels (const MienBlockedShape *shape, const float *x, const float *w, Vec 
   }
 }
 
+/* One row of WIDTH channels. */
+INLINE void
+stem_row (const MienBlockedShape *shape, const float *x, const float *w, Vec bias, Elem *y, int p)
+{
+  const int span = (shape->s - 1) * shape->dilation_w;
+  Vec sums[STEM_PIXELS];
+
+  for (int q = 0; q < shape->q;) {
+    const int left = q * shape->stride_w - shape->pad_left, right = left + (STEM_PIXELS - 1) * shape->stride_w + span;
+    int done = 1;
+    if (left >= 0 && right < shape->w && q + STEM_PIXELS <= shape->q) {
+      done = STEM_PIXELS;
+      if (shape->stride_w == 1)
+        stem_pixels (shape, x, w, bias, 1, p, q, sums);
+      else
+        stem_pixels (shape, x, w, bias, shape->stride_w, p, q, sums);
+    } else {
+      sums[0] = stem_pixel (shape, x, w, bias, p, q);
+    }
+    for (int i = 0; i < done; i++)
+      write_elems (y + (ptrdiff_t) (q + i) * LANES, clamp (sums[i], shape->lo, shape->hi));
+    q += done;
+  }
+}
+
 static void
 stem (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
 {
   const int k_blocks = blocks_of (shape->k);
-  const int span = (shape->s - 1) * shape->dilation_w;
-  Vec sums[STEM_PIXELS];
 
   for (int unit = first; unit < end; unit++) {
     const int n = unit / (k_blocks * shape->p), k = unit / shape->p % k_blocks, p = unit % shape->p;
     const float *x = (const float *) args->x + (ptrdiff_t) n * shape->c * shape->h * shape->w;
     const float *w = (const float *) args->w + (ptrdiff_t) k * shape->c * shape->r * shape->s * LANES;
-    const Vec bias = args->bias != NULL ? load (args->bias + (ptrdiff_t) k * LANES) : (Vec) { 0 };
     Elem *y = (Elem *) args->y + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, n, k, p);
-    for (int q = 0; q < shape->q;) {
-      const int left = q * shape->stride_w - shape->pad_left, right = left + (STEM_PIXELS - 1) * shape->stride_w + span;
-      int done = 1;
-      if (left >= 0 && right < shape->w && q + STEM_PIXELS <= shape->q) {
-        done = STEM_PIXELS;
-        if (shape->stride_w == 1)
-          stem_pixels (shape, x, w, bias, 1, p, q, sums);
-        else
-          stem_pixels (shape, x, w, bias, shape->stride_w, p, q, sums);
-      } else {
-        sums[0] = stem_pixel (shape, x, w, bias, p, q);
-      }
-      for (int i = 0; i < done; i++)
-        write_elems (y + (ptrdiff_t) (q + i) * LANES, clamp (sums[i], shape->lo, shape->hi));
-      q += done;
-    }
+    for (int v = 0; v < LANES; v += WIDTH)
+      stem_row (shape, x, w + v, args->bias != NULL ? load (args->bias + (ptrdiff_t) k * LANES + v) : (Vec) { 0 }, y + v, p);
     zero_halo (shape, y, p);
   }
 }
@@ -340,12 +362,50 @@ depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, in
     row.y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
     if (args->residual != NULL)
       row.residual = (const Elem *) args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, n, block, p);
-    run (&row);
+    for (int v = 0; v < LANES; v += WIDTH) {
+      const Row part = {
+        .shape = shape, .x_row = row.x_row, .x_tap = row.x_tap, .first = true, .last = true,
+        .x = row.x + v, .w = (const float *) row.w + v, .y = row.y + v,
+        .bias = row.bias != NULL ? row.bias + v : NULL,
+        .residual = row.residual != NULL ? row.residual + v : NULL,
+      };
+      run (&part);
+    }
     zero_halo (shape, row.y, p);
   }
 }
 
 /* Pools: only pixels of the picture count, the halo does not. */
+INLINE Vec
+pool_pixel (const MienBlockedShape *shape, const Elem *x, int p, int q, const bool average)
+{
+  const ptrdiff_t x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
+  Vec result = (Vec) { 0 };
+  int found = 0;
+
+  for (int r = 0; r < shape->r; r++) {
+    const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
+    if (h < 0 || h >= shape->h)
+      continue;
+    for (int s = 0; s < shape->s; s++) {
+      const int w = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
+      if (w < 0 || w >= shape->w)
+        continue;
+      const Vec value = read_elems (x + h * x_row + (ptrdiff_t) w * LANES);
+      if (average) {
+        result += value;
+      } else if (found == 0) {
+        result = value;
+      } else {
+        VecI more = value > result;
+        result = (Vec) (((VecI) value & more) | ((VecI) result & ~more));
+      }
+      found++;
+    }
+  }
+  return average && found > 0 ? result / splat ((float) found) : result;
+}
+
 INLINE void
 pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end, const bool average)
 {
@@ -353,35 +413,11 @@ pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 
   for (int unit = first; unit < end; unit++) {
     const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
+    const Elem *x = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, 0);
     Elem *y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
-    for (int q = 0; q < shape->q; q++) {
-      Vec result = (Vec) { 0 };
-      int found = 0;
-      for (int r = 0; r < shape->r; r++) {
-        const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
-        if (h < 0 || h >= shape->h)
-          continue;
-        const Elem *x = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, h);
-        for (int s = 0; s < shape->s; s++) {
-          const int w = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
-          if (w < 0 || w >= shape->w)
-            continue;
-          const Vec value = read_elems (x + (ptrdiff_t) w * LANES);
-          if (average) {
-            result += value;
-          } else if (found == 0) {
-            result = value;
-          } else {
-            VecI more = value > result;
-            result = (Vec) (((VecI) value & more) | ((VecI) result & ~more));
-          }
-          found++;
-        }
-      }
-      if (average && found > 0)
-        result = result / splat ((float) found);
-      write_elems (y + (ptrdiff_t) q * LANES, result);
-    }
+    for (int q = 0; q < shape->q; q++)
+      for (int v = 0; v < LANES; v += WIDTH)
+        write_elems (y + (ptrdiff_t) q * LANES + v, pool_pixel (shape, x + v, p, q, average));
     zero_halo (shape, y, p);
   }
 }
@@ -401,5 +437,5 @@ average_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int fi
 void
 NAME (blocked_kernels_init) (MienBlockedKernels *self)
 {
-  *self = (MienBlockedKernels) { LANES, GROUP, BF16, conv, stem, depth, max_pool, average_pool };
+  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool };
 }

@@ -40,6 +40,17 @@ mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu)
 #endif
 }
 
+void
+mien_blocked_kernels_init_tiles (MienBlockedKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienBlockedKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_AMX)
+    return;
+  mien_blocked_kernels_init_amx (self);
+#endif
+}
+
 unsigned short
 mien_bf16_from_float (float x)
 {

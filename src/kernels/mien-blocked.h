@@ -73,3 +73,11 @@ float mien_bf16_to_float (unsigned short x);
 
 void mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu);      /* f32 */
 void mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu); /* lanes 0 below level bf16 */
+
+/* bfloat16 with 32 channels a block, conv on tile registers; lanes 0 below level amx. Where most layers have 16 channels or fewer, half of every
+ * block is spare and the kernels of level bf16 are the better ones. */
+void mien_blocked_kernels_init_tiles (MienBlockedKernels *self, MienCpuLevel cpu);
+
+/* Whether conv of two tables (both f32 or both bfloat16) gives the same answers, to the last bit, for a few small convolutions of whole numbers.
+ * false without memory, too. mien_cpu_detect() asks before it believes in tiles: kernels there are tested on computers that emulate them. */
+bool mien_blocked_agree (const MienBlockedKernels *a, const MienBlockedKernels *b);

@@ -3,6 +3,9 @@
  * kernel is asked for permission as well. */
 #include "kernels/mien-cpu.h"
 
+#include "kernels/mien-blocked.h"
+
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,6 +45,17 @@ ask_for_tiles (void)
   return syscall (SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
+/* Convolutions on tiles are tried out, once, before they are relied on. */
+static bool
+tiles_work (void)
+{
+  MienBlockedKernels vectors, tiles;
+
+  mien_blocked_kernels_init_bf16 (&vectors, MIEN_CPU_BF16);
+  mien_blocked_kernels_init_tiles (&tiles, MIEN_CPU_AMX);
+  return mien_blocked_agree (&vectors, &tiles);
+}
+
 static bool
 all_of (uint64_t value, uint64_t bits)
 {
@@ -49,8 +63,8 @@ all_of (uint64_t value, uint64_t bits)
 }
 #endif
 
-MienCpuLevel
-mien_cpu_detect (void)
+static MienCpuLevel
+probe (void)
 {
 #if defined(__x86_64__)
   enum { XCR0_YMM = 0x6, XCR0_ZMM = 0xe6, XCR0_TILES = 0x60000 };
@@ -67,7 +81,7 @@ mien_cpu_detect (void)
     __get_cpuid_count (7, 1, &a71, &unused, &unused, &unused);
   if (!all_of (a71, 1u << 5) || !all_of (c7, 1u << 11)) /* AVX512_BF16, AVX512_VNNI */
     return MIEN_CPU_AVX512;
-  if (!all_of (d7, 1u << 24 | 1u << 22) || !all_of (xcr0, XCR0_TILES) || !ask_for_tiles ()) /* AMX-TILE, AMX-BF16 */
+  if (!all_of (d7, 1u << 24 | 1u << 22) || !all_of (xcr0, XCR0_TILES) || !ask_for_tiles () || !tiles_work ()) /* AMX-TILE, AMX-BF16 */
     return MIEN_CPU_BF16;
   return MIEN_CPU_AMX;
 #elif defined(__aarch64__)
@@ -75,6 +89,23 @@ mien_cpu_detect (void)
 #else
   return MIEN_CPU_C;
 #endif
+}
+
+static MienCpuLevel detected;
+
+static void
+detect (void)
+{
+  detected = probe ();
+}
+
+MienCpuLevel
+mien_cpu_detect (void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+  pthread_once (&once, detect);
+  return detected;
 }
 
 MienCpuLevel

@@ -8,12 +8,14 @@
  *   avx2     AVX2, FMA, F16C                            (YMM state in XCR0)
  *   avx512   AVX-512 F, BW, DQ, VL                      (ZMM and mask state in XCR0)
  *   bf16     AVX-512 BF16 and VNNI
- *   amx      AMX-TILE, AMX-BF16                         (tile state in XCR0, and granted by the kernel: arch_prctl)
+ *   amx      AMX-TILE, AMX-BF16                         (tile state in XCR0, granted by the kernel: arch_prctl; and convolutions on
+ *                                                       tiles give the same answers as those of level bf16)
  *
  * AArch64
  *   neon     Advanced SIMD                              (every such processor has it)
  *
- * Thread   all functions are pure except mien_cpu_detect(), which asks the kernel for tile state once; any thread. */
+ * Thread   all functions are pure except mien_cpu_detect(), which finds out once and asks the kernel for tile state, which
+ *          all threads of the process then have, earlier ones too; any thread. */
 #pragma once
 
 #include <stdbool.h>

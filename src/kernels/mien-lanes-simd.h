@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Vectors of LANES floats and elements of blocked tensors (float, or bfloat16 where BF16 is 1): what the kernels of mien-blocked-simd.h,
- * mien-winograd-simd.h and mien-backward-simd.h share. A file per instruction set sets LANES and BF16 before. */
+/* Vectors of WIDTH floats and elements of blocked tensors (float, or bfloat16 where BF16 is 1): what the kernels of mien-blocked-simd.h,
+ * mien-winograd-simd.h and mien-backward-simd.h share. A file per instruction set sets LANES and BF16 before, and WIDTH, the floats in a vector
+ * register, where a block of LANES channels is more than one of them. */
 #pragma once
 
 #include "kernels/mien-blocked.h"
 
 #include <string.h>
 
-typedef float Vec __attribute__ ((vector_size (LANES * 4)));
-typedef float VecU __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
-typedef int VecI __attribute__ ((vector_size (LANES * 4)));
+#ifndef WIDTH
+#define WIDTH LANES
+#endif
+
+typedef float Vec __attribute__ ((vector_size (WIDTH * 4)));
+typedef float VecU __attribute__ ((vector_size (WIDTH * 4), aligned (4), may_alias));
+typedef int VecI __attribute__ ((vector_size (WIDTH * 4)));
 
 #define INLINE static inline __attribute__ ((always_inline))
 

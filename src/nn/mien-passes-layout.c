@@ -18,7 +18,7 @@ typedef struct {
   gboolean *exists; /* by plain value: something writes it as it is */
   int *flat;        /* by plain value: the one that it is the flat form of, whose twin will do for dense layers; -1: none */
   int n_values;     /* plain ones */
-  gboolean bf16;
+  MienBlocking blocking;
 } Layout;
 
 static const MienTensor *
@@ -254,7 +254,7 @@ convert_dense (Layout *self, const MienNode *node)
   if (from >= 0)
     mien_node_set_int (dense, "channels", channels_of (self, inputs[0]));
   mien_node_set_int (dense, "transB", trans_b);
-  mien_node_set_int (dense, "bf16", self->bf16);
+  mien_node_set_int (dense, "bf16", self->blocking != MIEN_BLOCK_F32);
   copy_attrs (node, dense);
   self->exists[node->outputs[0]] = TRUE;
   return TRUE;
@@ -298,7 +298,7 @@ is_blocked (const MienNode *node)
 }
 
 static void
-finish_nodes (MienGraph *graph, gboolean bf16)
+finish_nodes (MienGraph *graph, MienBlocking blocking)
 {
   g_autofree gint64 *halo = g_new0 (gint64, graph->values->len + 1);
 
@@ -311,7 +311,8 @@ finish_nodes (MienGraph *graph, gboolean bf16)
     MienNode *node = mien_graph_node (graph, i);
     if (!is_blocked (node))
       continue;
-    mien_node_set_int (node, "bf16", bf16);
+    mien_node_set_int (node, "bf16", blocking != MIEN_BLOCK_F32);
+    mien_node_set_int (node, "tiles", blocking == MIEN_BLOCK_TILES);
     mien_node_set_int (node, "x_halo", halo[node->inputs[0]]);
     mien_node_set_int (node, "y_halo", halo[node->outputs[0]]);
     if (node->n_inputs == 4 && node->inputs[3] >= 0)
@@ -336,18 +337,40 @@ count_uses (Layout *self, const int *keep, int n_keep)
     self->uses[keep[i]] += 2;
 }
 
+/* Tiles mean blocks of 32 channels. A convolution that fills half of them is still faster on tiles, where one multiplication does the work of
+ * 16; but depthwise layers and pools, on vectors, take twice the time for nothing. */
+static gboolean
+suits_tiles (const Layout *self)
+{
+  enum { HALF = 16 };
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < self->graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (self->graph, i);
+    const MienTensor *w = g_str_equal (node->op, "Conv") && node->n_inputs > 1 ? constant (self, node->inputs[1]) : NULL;
+    if (w == NULL || w->shape.rank != 4)
+      continue;
+    if (mien_node_int (node, "group", 1) > 1 && w->shape.dim[0] <= HALF)
+      return FALSE;
+    any = any || (w->shape.dim[0] > HALF && w->shape.dim[1] > HALF);
+  }
+  return any;
+}
+
 void
-mien_passes_block (MienGraph *graph, const int *keep, int n_keep, gboolean bf16)
+mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking)
 {
   const int n_values = (int) graph->values->len;
   g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1), *flat = g_new (int, n_values + 1);
   g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
-  Layout self = { graph, blocked, uses, exists, flat, n_values, bf16 };
+  Layout self = { graph, blocked, uses, exists, flat, n_values, blocking };
   g_autoptr (GPtrArray) old = NULL;
 
   count_uses (&self, keep, n_keep);
   memset (blocked, 0xff, n_values * sizeof *blocked);
   memset (flat, 0xff, n_values * sizeof *flat);
+  if (blocking == MIEN_BLOCK_TILES && !suits_tiles (&self))
+    self.blocking = MIEN_BLOCK_BF16;
   old = mien_graph_steal_nodes (graph);
   for (guint i = 0; i < old->len; i++) {
     MienNode *node = g_ptr_array_index (old, i);
@@ -367,5 +390,5 @@ mien_passes_block (MienGraph *graph, const int *keep, int n_keep, gboolean bf16)
     need_plain (&self, g_array_index (graph->outputs, int, i));
   for (int i = 0; i < n_keep; i++)
     need_plain (&self, keep[i]);
-  finish_nodes (graph, bf16);
+  finish_nodes (graph, self.blocking);
 }

@@ -201,5 +201,5 @@ mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blo
   mien_passes_fold_norm (graph, keep, n_keep);
   fuse_activations (graph, keep, n_keep);
   if (blocking != MIEN_BLOCK_NONE)
-    mien_passes_block (graph, keep, n_keep, blocking == MIEN_BLOCK_BF16);
+    mien_passes_block (graph, keep, n_keep, blocking);
 }

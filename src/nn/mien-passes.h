@@ -8,7 +8,6 @@
  * Thread   pure, but for the graph */
 #pragma once
 
-#include "kernels/mien-cpu.h"
 #include "nn/mien-graph.h"
 
 G_BEGIN_DECLS
@@ -17,6 +16,7 @@ typedef enum {
   MIEN_BLOCK_NONE, /* the kernels to come know no blocked tensors */
   MIEN_BLOCK_F32,
   MIEN_BLOCK_BF16,
+  MIEN_BLOCK_TILES, /* bfloat16 on tile registers for a network with enough channels, else as BF16 */
 } MienBlocking;
 
 void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking);
@@ -24,13 +24,6 @@ void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlockin
 /* The first of them alone: what an exported model wants. */
 void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
 
-void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, gboolean bf16);
-
-/* For a training graph (BatchNormTrain and the like), before mien_autodiff(): result is the value that will be differentiated, the only one that must
- * stay; other plain values between blocked ones are gone. Plan it with no_fusion. */
-void mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking);
-
-/* The fastest form of training that a level has kernels for. */
-MienBlocking mien_passes_training_form (MienCpuLevel cpu);
+void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking);
 
 G_END_DECLS

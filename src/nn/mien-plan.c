@@ -204,12 +204,14 @@ mark_kept (MienPlan *self, const MienPlanOptions *options)
     self->values[options->keep[i]].kept = TRUE;
 }
 
-/* bfloat16 where it is asked for and there; else f32 where there are blocked kernels at all. */
+/* bfloat16 where it is asked for and there, on tiles where there are any; else f32 where there are blocked kernels at all. */
 static MienBlocking
 blocking_of (const MienKernels *kernels, const MienPlanOptions *options, gboolean blocked)
 {
   if (!blocked)
     return MIEN_BLOCK_NONE;
+  if (options->precision == MIEN_PRECISION_BF16 && kernels->blocked_tiles.lanes > 0)
+    return MIEN_BLOCK_TILES;
   if (options->precision == MIEN_PRECISION_BF16 && kernels->blocked_bf16.lanes > 0)
     return MIEN_BLOCK_BF16;
   return kernels->blocked.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;

@@ -9,7 +9,7 @@
  *
  * A blocked tensor has rank 5: [N][C / lanes][H + 2 halo][W + 2 halo][lanes]. Attributes besides those of the plain operator: channels
  * (of X, as in the model), x_halo, y_halo, residual_halo, bf16 (1: blocked values are
- * bfloat16), mien.lo, mien.hi. */
+ * bfloat16), tiles (1: in blocks for tile registers), mien.lo, mien.hi. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -55,7 +55,9 @@ attr (const MienOpCtx *ctx, const char *name)
 static const MienBlockedKernels *
 kernels_of (const MienOpCtx *ctx)
 {
-  return attr (ctx, "bf16") != 0 ? &ctx->kernels->blocked_bf16 : &ctx->kernels->blocked;
+  if (attr (ctx, "bf16") != 0)
+    return attr (ctx, "tiles") != 0 ? &ctx->kernels->blocked_tiles : &ctx->kernels->blocked_bf16;
+  return &ctx->kernels->blocked;
 }
 
 static MienType
@@ -171,7 +173,7 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
   state->run = kernels->conv;
   state->work *= shape->c;
   state->winograd = kernels->bf16 ? &ctx->kernels->winograd_bf16 : &ctx->kernels->winograd;
-  state->winograd_m = mien_winograd_choose (state->winograd, shape);
+  state->winograd_m = kernels->lanes == state->winograd->lanes ? mien_winograd_choose (state->winograd, shape) : 0; /* not on tiles */
   if (state->winograd_m == 0) {
     state->packed = g_aligned_alloc (mien_blocked_conv_size (kernels, shape), mien_type_size (blocked_type (ctx)), 64);
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
