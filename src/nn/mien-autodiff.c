@@ -22,13 +22,35 @@ is_needed (const Tape *tape, const MienNode *node, int input)
   return input < node->n_inputs && node->inputs[input] >= 0 && tape->needed[node->inputs[input]];
 }
 
+/* The node that makes a value, if that is a blocked one. */
+static const MienNode *
+blocked_producer (const MienGraph *graph, int value)
+{
+  static const char *const ops[] = { "ToBlocked", "TrainConvGradX", "TrainNormGrad", "TrainMaxPoolGrad", "TrainAverageGrad", "TrainAdd", NULL };
+  const MienNode *node = mien_graph_producer (graph, value);
+
+  return node != NULL && g_str_equal (node->domain, "mien") && g_strv_contains (ops, node->op) ? node : NULL;
+}
+
+static void
+copy_layout (const MienNode *from, MienNode *to)
+{
+  static const char *const names[] = { "channels", "bf16", "halo", "x_halo", "y_halo" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    mien_node_set_int (to, names[i], mien_node_int (from, names[i], 0));
+}
+
 /* Adds to what is there: a value that several nodes read gets the sum of their gradients. */
 static void
 give (Tape *tape, int value, int grad)
 {
   if (tape->grad[value] >= 0) {
     const int both[] = { tape->grad[value], grad };
-    grad = mien_graph_op (tape->graph, "", "Add", NULL, both, 2);
+    const MienNode *blocked = blocked_producer (tape->graph, grad);
+    grad = mien_graph_op (tape->graph, blocked != NULL ? "mien" : "", blocked != NULL ? "TrainAdd" : "Add", NULL, both, 2);
+    if (blocked != NULL)
+      copy_layout (blocked, mien_graph_producer (tape->graph, grad));
   }
   tape->grad[value] = grad;
 }
@@ -177,6 +199,70 @@ sum_grad (Tape *tape, const MienNode *node, int dy)
       give (tape, node->inputs[i], dy);
 }
 
+/* On blocked tensors (nn/ops/mien-ops-backward.c) */
+
+static void
+blocked_conv_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int x = node->inputs[0], w = node->inputs[1];
+
+  if (is_needed (tape, node, 0)) {
+    const int inputs[] = { w, dy, x };
+    int dx;
+    MienNode *grad = add_grad (tape, "TrainConvGradX", inputs, 3, &dx, 1);
+    copy_window (node, grad);
+    copy_layout (node, grad);
+    give (tape, x, dx);
+  }
+  if (is_needed (tape, node, 1)) {
+    const int inputs[] = { x, dy, w };
+    int dw;
+    MienNode *grad = add_grad (tape, "TrainConvGradW", inputs, 3, &dw, 1);
+    copy_window (node, grad);
+    copy_layout (node, grad);
+    give (tape, w, dw);
+  }
+}
+
+static void
+blocked_norm_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const gboolean rectified = mien_node_attr (node, "mien.lo") != NULL, residual = node->n_inputs > 3;
+  const int inputs[] = { node->inputs[0], node->inputs[1], node->inputs[2], node->outputs[1], node->outputs[2], dy, node->outputs[0] };
+  int outputs[4];
+  MienNode *grad = add_grad (tape, "TrainNormGrad", inputs, rectified && residual ? 7 : 6, outputs, residual && rectified ? 4 : 3);
+
+  copy_layout (node, grad);
+  mien_node_set_float (grad, "epsilon", mien_node_float (node, "epsilon", 1e-5f));
+  if (rectified)
+    mien_node_set_float (grad, "mien.lo", 0);
+  for (int i = 0; i < 3; i++)
+    if (is_needed (tape, node, i))
+      give (tape, node->inputs[i], outputs[i]);
+  if (residual && is_needed (tape, node, 3))
+    give (tape, node->inputs[3], rectified ? outputs[3] : dy);
+}
+
+/* Same inputs for the gradients of pools: X and dY. */
+static void
+blocked_grad (Tape *tape, const MienNode *node, int dy)
+{
+  const int inputs[] = { node->inputs[0], dy };
+  int dx;
+
+  copy_layout (node, add_grad (tape, g_str_equal (node->op, "BlockedMaxPool") ? "TrainMaxPoolGrad" : "TrainAverageGrad", inputs, 2, &dx, 1));
+  give (tape, node->inputs[0], dx);
+}
+
+static void
+layout_grad (Tape *tape, const MienNode *node, int dy)
+{
+  int dx;
+
+  copy_layout (node, add_grad (tape, g_str_equal (node->op, "FromBlocked") ? "ToBlocked" : "FromBlocked", &dy, 1, &dx, 1));
+  give (tape, node->inputs[0], dx);
+}
+
 static const struct {
   const char *domain, *op;
   GradFn grad;
@@ -192,7 +278,15 @@ static const struct {
   { "", "Reshape", reshape_grad },
   { "", "Sum", sum_grad },
   { "mien", "BatchNormTrain", norm_grad },
+  { "mien", "BlockedGlobalAverage", blocked_grad },
+  { "mien", "BlockedMaxPool", blocked_grad },
   { "mien", "DropoutTrain", dropout_grad },
+  { "mien", "FromBlocked", layout_grad },
+  { "mien", "ToBlocked", layout_grad },
+  { "mien", "TrainAdd", sum_grad },
+  { "mien", "TrainConv", blocked_conv_grad },
+  { "mien", "TrainNorm", blocked_norm_grad },
+  { "mien", "TrainStem", blocked_conv_grad },
 };
 
 static GradFn

@@ -2,6 +2,7 @@
 /* The kernel tables of one processor level, together: what a plan hands to its operators. */
 #pragma once
 
+#include "kernels/mien-backward.h"
 #include "kernels/mien-blocked.h"
 #include "kernels/mien-conv.h"
 #include "kernels/mien-dense.h"
@@ -19,6 +20,7 @@ struct _MienKernels {
   MienBlockedKernels blocked_tiles; /* bfloat16; lanes 0 where there are no tiles */
   MienDenseKernels dense;          /* f32 */
   MienDenseKernels dense_bf16;     /* width 0 where there is no bfloat16 */
+  MienBackwardKernels backward, backward_bf16;
   MienGemmKernels gemm;
   MienVectorKernels vector;
   MienWinogradKernels winograd;

@@ -8,6 +8,7 @@
  * Thread   pure, but for the graph */
 #pragma once
 
+#include "kernels/mien-cpu.h"
 #include "nn/mien-graph.h"
 
 G_BEGIN_DECLS
@@ -25,5 +26,12 @@ void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlockin
 void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
 
 void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking);
+
+/* For a training graph (BatchNormTrain and the like), before mien_autodiff(): result is the value that will be differentiated, the only one that must
+ * stay; other plain values between blocked ones are gone. Plan it with no_fusion. */
+void mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking);
+
+/* The fastest form of training that a level has kernels for. */
+MienBlocking mien_passes_training_form (MienCpuLevel cpu);
 
 G_END_DECLS

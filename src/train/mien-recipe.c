@@ -43,7 +43,6 @@ static const MienRecipe recipes[] = {
     .epochs = 60,
     .label_smoothing = 0.1f,
     .dropout = 0.4f,
-    .drop_path = 0.05f,
     .mixup_alpha = 0.2f,
     .ema = 0.999f,
     .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },

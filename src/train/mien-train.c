@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "nn/mien-autodiff.h"
+#include "nn/mien-passes.h"
 #include "train/mien-train-private.h"
 
 #define STATS_MOMENTUM 0.99f /* running statistics follow at this pace, like the weights' average */
@@ -114,7 +115,7 @@ static gboolean
 build_network (MienRun *self, GError **error)
 {
   const MienArch *arch = mien_arch_find (self->recipe.arch);
-  MienPlanOptions options = { .cpu = mien_cpu_level (), .threads = self->threads };
+  MienPlanOptions options = { .cpu = mien_cpu_level (), .threads = self->threads, .no_fusion = TRUE };
   const MienShape targets_shape = mien_shape (2, self->recipe.batch, MIEN_DATASET_N_LABELS);
 
   if (arch == NULL) {
@@ -131,6 +132,7 @@ build_network (MienRun *self, GError **error)
   add_parameters (self, self->net->weights, TRUE);
   add_parameters (self, self->net->others, FALSE);
 
+  mien_passes_block_training (self->net->graph, self->net->value, mien_passes_training_form (options.cpu));
   MienGraph *graph = self->net->graph;
   const int logits = self->net->value, targets = mien_graph_add_input (graph, "targets", MIEN_F32, &targets_shape);
   const int loss_inputs[] = { logits, targets };

@@ -2,6 +2,7 @@
 /* Prototypes of the kernels that stand in files per instruction set; only the tables' init functions use them. */
 #pragma once
 
+#include "kernels/mien-backward.h"
 #include "kernels/mien-blocked.h"
 #include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
@@ -16,3 +17,4 @@ void mien_vector_kernels_init_neon (MienVectorKernels *self);
 void mien_blocked_kernels_init_neon (MienBlockedKernels *self);
 void mien_dense_kernels_init_neon (MienDenseKernels *self);
 void mien_winograd_kernels_init_neon (MienWinogradKernels *self);
+void mien_backward_kernels_init_neon (MienBackwardKernels *self);

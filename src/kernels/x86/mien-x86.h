@@ -2,6 +2,7 @@
 /* Prototypes of the kernels that stand in files per instruction set; only the tables' init functions use them. */
 #pragma once
 
+#include "kernels/mien-backward.h"
 #include "kernels/mien-blocked.h"
 #include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
@@ -15,6 +16,7 @@
   void mien_gemm_f32_rows_##isa (int m, int n, int n_p, int n_q, const float *const *rows, ptrdiff_t row_step, int step, \
                                  const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc);                                \
   void mien_vector_kernels_init_##isa (MienVectorKernels *self);                                                         \
+  void mien_backward_kernels_init_##isa (MienBackwardKernels *self);                                                     \
   void mien_blocked_kernels_init_##isa (MienBlockedKernels *self);                                                       \
   void mien_dense_kernels_init_##isa (MienDenseKernels *self);                                                           \
   void mien_winograd_kernels_init_##isa (MienWinogradKernels *self);
@@ -25,4 +27,5 @@ MIEN_X86_KERNELS (avx512)
 void mien_blocked_kernels_init_avx512bf16 (MienBlockedKernels *self);
 void mien_dense_kernels_init_avx512bf16 (MienDenseKernels *self);
 void mien_winograd_kernels_init_avx512bf16 (MienWinogradKernels *self);
+void mien_backward_kernels_init_avx512bf16 (MienBackwardKernels *self);
 void mien_blocked_kernels_init_amx (MienBlockedKernels *self);
