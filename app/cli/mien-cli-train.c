@@ -17,6 +17,7 @@ typedef struct {
   GCancellable *cancellable;
   double best_accuracy;
   int best_epoch;
+  int rollbacks;
 } Run;
 
 static volatile sig_atomic_t interrupted;
@@ -80,6 +81,11 @@ progress_cb (const MienTrainProgress *p, gpointer data)
     g_printerr ("mien-cli: stopping; the best model so far is kept\n");
     g_cancellable_cancel (run->cancellable);
   }
+  if (p->rollbacks > run->rollbacks) {
+    mien_cli_progress (-1, NULL);
+    g_printerr ("mien-cli: the loss was not a number any more in epoch %d; going on from the epoch before with half the learning rate\n", p->epoch);
+    run->rollbacks = p->rollbacks;
+  }
   if (p->epoch_done) {
     g_autofree char *line = format_epoch (p);
 
@@ -130,6 +136,12 @@ print_list (void)
 
     g_string_append_printf (text, "%-12s %-14s %12d  %s\n", *name, recipe->arch, recipe->epochs, recipe->summary);
   }
+  g_string_append (text, "\nsettings (--set NAME=VALUE changes one)\n");
+  for (const char *const *name = mien_recipe_list (); *name != NULL; name++) {
+    g_autofree char *settings = mien_recipe_describe (mien_recipe_find (*name));
+
+    g_string_append_printf (text, "%-12s %s\n", *name, settings);
+  }
   g_string_truncate (text, text->len - 1);
   g_autofree char *lines = g_string_free (text, FALSE);
   mien_cli_print_line (lines);
@@ -142,7 +154,7 @@ train (const MienRecipe *recipe, const char *data_path, const char *out_path, gb
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (MienDataset) data = NULL;
   g_autoptr (MienModel) model = NULL;
-  Run run = { cancellable, NAN, 0 };
+  Run run = { cancellable, NAN, 0, 0 };
   GError *error = NULL;
 
   watch_signals ();
@@ -170,6 +182,8 @@ mien_cli_train (int argc, char **argv)
   g_autofree char *recipe_name = NULL;
   g_autofree char *arch = NULL;
   g_autofree char *out_path = NULL;
+  g_auto (GStrv) changes = NULL;
+  g_auto (GStrv) teachers = NULL;
   g_autofree char *summary = list_recipes ();
   gint64 seed = -1;
   double lr = NAN;
@@ -187,6 +201,8 @@ mien_cli_train (int argc, char **argv)
     { "batch", 0, 0, G_OPTION_ARG_INT, &batch, "Faces a step, instead of the recipe's", "N" },
     { "lr", 0, 0, G_OPTION_ARG_DOUBLE, &lr, "Largest learning rate, instead of the recipe's", "X" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Where the random numbers begin, instead of the recipe's", "N" },
+    { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &changes, "Another setting of the recipe; may be repeated, --list names them", "NAME=VALUE" },
+    { "teacher", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &teachers, "A model whose answers are learnt along with the labels; may be repeated", "FILE" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: one a processor", "N" },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &out_path, "The model to write; M.log.jsonl and M.ckpt lie beside it", "M.onnx" },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &resume, "Go on where a run to the same --out stopped", NULL },
@@ -231,11 +247,18 @@ mien_cli_train (int argc, char **argv)
     recipe.lr = (float) lr;
   if (seed != -1)
     recipe.seed = (guint64) seed;
+  recipe.teachers = (const char *const *) teachers;
+  for (char **change = changes; change != NULL && *change != NULL; change++) {
+    g_autoptr (GError) error = NULL;
+
+    if (!mien_recipe_set (&recipe, *change, &error))
+      return mien_cli_usage ("train", "%s", error->message);
+  }
   if (recipe.epochs < 1 || recipe.epochs > 100000)
     return mien_cli_usage ("train", "--epochs takes 1 to 100000, not %d", recipe.epochs);
   if (recipe.batch < 2 || recipe.batch > 8192)
     return mien_cli_usage ("train", "--batch takes 2 to 8192, not %d", recipe.batch);
-  if (!(recipe.lr > 0 && recipe.lr <= 100))
+  if (!isnan (lr) && !(lr > 0 && lr <= 100))
     return mien_cli_usage ("train", "--lr takes more than 0 up to 100");
   if (n_threads < 0 || n_threads > 256)
     return mien_cli_usage ("train", "--threads takes 1 to 256, or 0 for all, not %d", n_threads);

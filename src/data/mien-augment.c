@@ -34,6 +34,25 @@ mien_augment_resample (const float m[6], const guint8 *in, int size, float *out)
   }
 }
 
+/* A part of the picture, anywhere in it, as Szegedy et al. 2015 choose it: area and proportions drawn. What m maps to is first
+ * put in there. */
+static void
+crop_map (const MienAugment *settings, MienRandom *random, int size, float m[6])
+{
+  const float area = settings->crop + (1.f - settings->crop) * mien_random_uniform (random);
+  const float aspect = expf (draw_either_way (random, logf (4.f / 3.f)));
+  const float width = MIN (sqrtf (area * aspect), 1.f), height = MIN (sqrtf (area / aspect), 1.f);
+  const float x = draw_either_way (random, 0.5f * (1.f - width)) * (float) size;
+  const float y = draw_either_way (random, 0.5f * (1.f - height)) * (float) size;
+
+  for (int i = 0; i < 3; i++) {
+    m[i] *= width;
+    m[3 + i] *= height;
+  }
+  m[2] += x;
+  m[5] += y;
+}
+
 /* Inverse map, output to input: shift, then rotation, shear, zoom and mirror about the centre. */
 static void
 draw_geometry (const MienAugment *settings, MienRandom *random, int size, float m[6])
@@ -50,6 +69,8 @@ draw_geometry (const MienAugment *settings, MienRandom *random, int size, float 
   m[3] = s;
   m[4] = c + s * shear;
   m[5] = draw_either_way (random, settings->shift) * (float) size;
+  if (settings->crop > 0)
+    crop_map (settings, random, size, m);
 }
 
 static void

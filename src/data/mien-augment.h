@@ -19,6 +19,7 @@ typedef struct {
   float noise;       /* standard deviation, grey levels, at most (drawn 0..noise) */
   float erase;       /* chance of one erased rectangle (random erasing, Zhong et al. 2017) */
   float erase_area;  /* its largest area, share of the picture */
+  float crop;        /* smallest area of a random part that is stretched over the whole, share of the picture: 0.7; 0: none */
 } MienAugment;
 
 /* in[size][size] 0..255, out[size][size] as float 0..255 (not rounded). One bilinear resampling for all geometry; outside

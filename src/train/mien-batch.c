@@ -4,47 +4,29 @@
 #include <math.h>
 #include <string.h>
 
+#define N_LABELS MIEN_DATASET_N_LABELS
+
 struct _MienBatcher {
   const MienDataset *data;
   const MienRecipe *recipe;
+  const float *soft; /* (nullable) */
   float mean, std;
+  float class_weight[N_LABELS];
+
+  /* the thread's alone */
   int *order;
-  int epoch; /* that order is for */
-  float *mixed; /* one picture a thread slot of the batch */
+  int order_epoch; /* that order is for */
+  float *other;    /* a second picture to mix with */
 
-  /* the fill at hand */
-  int step;
-  float *faces, *targets;
-  guint8 *labels;
+  GThread *thread;
+  GMutex lock;
+  GCond changed;
+  /* under lock */
+  int epoch, step; /* what to prepare, or what is prepared */
+  gboolean is_wanted, is_ready, quits;
+  MienBatch batches[2]; /* the one taken and the thread's, turn about */
+  int own;              /* the thread's */
 };
-
-MienBatcher *
-mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std)
-{
-  MienBatcher *self = g_new0 (MienBatcher, 1);
-
-  self->data = data;
-  self->recipe = recipe;
-  self->mean = mean;
-  self->std = std;
-  self->order = g_new (int, data->n);
-  self->mixed = g_new (float, (gsize) recipe->batch * data->size * data->size);
-  return self;
-}
-
-void
-mien_batcher_free (MienBatcher *self)
-{
-  g_free (self->order);
-  g_free (self->mixed);
-  g_free (self);
-}
-
-int
-mien_batcher_get_n_steps (const MienBatcher *self)
-{
-  return self->data->n / self->recipe->batch;
-}
 
 static void
 shuffle_for (MienBatcher *self, int epoch)
@@ -55,7 +37,7 @@ shuffle_for (MienBatcher *self, int epoch)
     self->order[i] = i;
   mien_random_seed (&random, self->recipe->seed * 1000003u + (guint64) epoch);
   mien_random_shuffle (&random, self->order, self->data->n);
-  self->epoch = epoch;
+  self->order_epoch = epoch;
 }
 
 /* Gamma (alpha) by Marsaglia and Tsang 2000, for alpha < 1 by the power of a uniform number. */
@@ -72,53 +54,219 @@ draw_gamma (MienRandom *random, double alpha)
 }
 
 static void
-set_target (const MienRecipe *recipe, float *target, int label, float share)
+add_target (const MienBatcher *self, float *target, int index, float share)
 {
-  for (int j = 0; j < MIEN_DATASET_N_LABELS; j++)
-    target[j] += share * recipe->label_smoothing / MIEN_DATASET_N_LABELS;
-  target[label] += share * (1 - recipe->label_smoothing);
+  const int label = self->data->labels[index];
+  const float weight = share * self->class_weight[label], smoothing = self->recipe->label_smoothing;
+  const float of_teachers = self->soft != NULL ? self->recipe->teacher_weight : 0, of_label = weight * (1 - of_teachers);
+
+  for (int j = 0; j < N_LABELS; j++)
+    target[j] += of_label * smoothing / N_LABELS;
+  target[label] += of_label * (1 - smoothing);
+  if (self->soft != NULL)
+    for (int j = 0; j < N_LABELS; j++)
+      target[j] += weight * of_teachers * self->soft[(gsize) index * N_LABELS + j];
 }
 
 static void
-fill_one (void *data, int i, int thread)
+load_face (const MienBatcher *self, MienRandom *random, int index, float *face)
 {
-  MienBatcher *self = data;
-  const MienRecipe *recipe = self->recipe;
+  const int size = self->data->size;
+
+  mien_augment_apply (&self->recipe->augment, random, self->data->pixels + (gsize) index * size * size, size, face);
+}
+
+/* All of face fades into the other; the share of face that is left, at least a half. */
+static float
+mix_up (MienBatcher *self, MienRandom *random, float *face)
+{
+  const double a = draw_gamma (random, self->recipe->mixup_alpha), b = draw_gamma (random, self->recipe->mixup_alpha);
+  const float share = (float) MAX (a / MAX (a + b, 1e-12), b / MAX (a + b, 1e-12));
   const gsize n_pixels = (gsize) self->data->size * self->data->size;
-  const int at = self->step * recipe->batch + i, index = self->order[at];
-  float *face = self->faces + i * n_pixels, *target = self->targets + (gsize) i * MIEN_DATASET_N_LABELS;
+
+  for (gsize k = 0; k < n_pixels; k++)
+    face[k] = face[k] * share + self->other[k] * (1 - share);
+  return share;
+}
+
+/* A rectangle of the other, at most half of the picture, comes into the same place of face. */
+static float
+cut_mix (MienBatcher *self, MienRandom *random, float *face)
+{
+  const int size = self->data->size;
+  const float side = sqrtf (0.5f * mien_random_uniform (random)) * (float) size;
+  const int height = (int) side, width = height;
+  const int left = (int) mien_random_below (random, (guint) (size - width + 1));
+  const int top = (int) mien_random_below (random, (guint) (size - height + 1));
+
+  for (int y = top; y < top + height; y++)
+    memcpy (face + y * size + left, self->other + y * size + left, (gsize) width * sizeof *face);
+  return 1 - (float) (width * height) / (float) (size * size);
+}
+
+static void
+fill_one (MienBatcher *self, int epoch, int at, float *face, float *target, guint8 *label)
+{
+  const MienRecipe *recipe = self->recipe;
+  const int index = self->order[at];
+  const gsize n_pixels = (gsize) self->data->size * self->data->size;
   MienRandom random;
 
-  mien_random_seed (&random, recipe->seed * 7368787u + (guint64) self->epoch * 1000000007u + (guint64) at);
-  mien_augment_apply (&recipe->augment, &random, self->data->pixels + index * n_pixels, self->data->size, face);
-  memset (target, 0, MIEN_DATASET_N_LABELS * sizeof *target);
-  self->labels[i] = self->data->labels[index];
-  if (recipe->mixup_alpha > 0) { /* Zhang et al. 2018 */
-    const double a = draw_gamma (&random, recipe->mixup_alpha), b = draw_gamma (&random, recipe->mixup_alpha);
-    const float share = (float) MAX (a / MAX (a + b, 1e-12), b / MAX (a + b, 1e-12));
+  mien_random_seed (&random, recipe->seed * 7368787u + (guint64) epoch * 1000000007u + (guint64) at);
+  load_face (self, &random, index, face);
+  memset (target, 0, N_LABELS * sizeof *target);
+  *label = self->data->labels[index];
+  const gboolean cuts = recipe->cutmix > 0 && mien_random_uniform (&random) < recipe->cutmix;
+  if (cuts || recipe->mixup_alpha > 0) {
     const int other = self->order[mien_random_below (&random, (guint) self->data->n)];
-    float *mixed = self->mixed + i * n_pixels;
-    mien_augment_apply (&recipe->augment, &random, self->data->pixels + other * n_pixels, self->data->size, mixed);
-    for (gsize k = 0; k < n_pixels; k++)
-      face[k] = face[k] * share + mixed[k] * (1 - share);
-    set_target (recipe, target, self->labels[i], share);
-    set_target (recipe, target, self->data->labels[other], 1 - share);
+    load_face (self, &random, other, self->other);
+    const float share = cuts ? cut_mix (self, &random, face) : mix_up (self, &random, face);
+    add_target (self, target, index, share);
+    add_target (self, target, other, 1 - share);
   } else {
-    set_target (recipe, target, self->labels[i], 1);
+    add_target (self, target, index, 1);
   }
   const float scale = 1 / (255 * self->std), shift = -self->mean / self->std;
   for (gsize k = 0; k < n_pixels; k++)
     face[k] = face[k] * scale + shift;
 }
 
-void
-mien_batcher_fill (MienBatcher *self, int epoch, int step, float *faces, float *targets, guint8 *labels, MienThreads *threads)
+static void
+fill (MienBatcher *self, int epoch, int step, MienBatch *batch)
 {
-  if (self->epoch != epoch)
+  const gsize n_pixels = (gsize) self->data->size * self->data->size;
+
+  if (self->order_epoch != epoch)
     shuffle_for (self, epoch);
+  for (int i = 0; i < self->recipe->batch; i++)
+    fill_one (self, epoch, step * self->recipe->batch + i, mien_tensor_f32 (batch->faces) + i * n_pixels,
+              mien_tensor_f32 (batch->targets) + (gsize) i * N_LABELS, &batch->labels[i]);
+}
+
+static gpointer
+prepare_thread (gpointer data)
+{
+  MienBatcher *self = data;
+
+  g_mutex_lock (&self->lock);
+  while (!self->quits) {
+    if (!self->is_wanted) {
+      g_cond_wait (&self->changed, &self->lock);
+      continue;
+    }
+    const int epoch = self->epoch, step = self->step;
+    MienBatch *batch = &self->batches[self->own];
+    self->is_wanted = FALSE;
+    g_mutex_unlock (&self->lock);
+    fill (self, epoch, step, batch);
+    g_mutex_lock (&self->lock);
+    self->is_ready = TRUE;
+    g_cond_broadcast (&self->changed);
+  }
+  g_mutex_unlock (&self->lock);
+  return NULL;
+}
+
+/* Under lock. */
+static void
+want (MienBatcher *self, int epoch, int step)
+{
+  self->epoch = epoch;
   self->step = step;
-  self->faces = faces;
-  self->targets = targets;
-  self->labels = labels;
-  mien_threads_run (threads, fill_one, self, self->recipe->batch);
+  self->is_wanted = TRUE;
+  self->is_ready = FALSE;
+  g_cond_broadcast (&self->changed);
+}
+
+static void
+wait_until_ready (MienBatcher *self)
+{
+  while (!self->is_ready)
+    g_cond_wait (&self->changed, &self->lock);
+}
+
+static void
+weigh_classes (MienBatcher *self)
+{
+  int counts[N_LABELS];
+  double sum = 0;
+
+  mien_dataset_count (self->data, MIEN_SPLIT_TRAINING, counts);
+  for (int j = 0; j < N_LABELS; j++) {
+    self->class_weight[j] = (float) pow ((double) self->data->n / MAX (counts[j], 1), self->recipe->class_balance);
+    sum += (double) self->class_weight[j] * counts[j];
+  }
+  for (int j = 0; j < N_LABELS; j++)
+    self->class_weight[j] = (float) (self->class_weight[j] * self->data->n / sum);
+}
+
+MienBatcher *
+mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std, const float *soft)
+{
+  MienBatcher *self = g_new0 (MienBatcher, 1);
+  const MienShape faces = mien_shape (4, recipe->batch, 1, data->size, data->size), targets = mien_shape (2, recipe->batch, N_LABELS);
+
+  self->data = data;
+  self->recipe = recipe;
+  self->soft = soft;
+  self->mean = mean;
+  self->std = std;
+  self->order = g_new (int, data->n);
+  self->other = g_new (float, (gsize) data->size * data->size);
+  for (int i = 0; i < 2; i++) {
+    self->batches[i].faces = mien_tensor_new (MIEN_F32, &faces);
+    self->batches[i].targets = mien_tensor_new (MIEN_F32, &targets);
+    self->batches[i].labels = g_new0 (guint8, recipe->batch);
+  }
+  weigh_classes (self);
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->changed);
+  self->thread = g_thread_new ("mien-batch", prepare_thread, self);
+  return self;
+}
+
+void
+mien_batcher_free (MienBatcher *self)
+{
+  g_mutex_lock (&self->lock);
+  self->quits = TRUE;
+  g_cond_broadcast (&self->changed);
+  g_mutex_unlock (&self->lock);
+  g_thread_join (self->thread);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->changed);
+  for (int i = 0; i < 2; i++) {
+    mien_tensor_unref (self->batches[i].faces);
+    mien_tensor_unref (self->batches[i].targets);
+    g_free (self->batches[i].labels);
+  }
+  g_free (self->order);
+  g_free (self->other);
+  g_free (self);
+}
+
+int
+mien_batcher_get_n_steps (const MienBatcher *self)
+{
+  return self->data->n / self->recipe->batch;
+}
+
+const MienBatch *
+mien_batcher_take (MienBatcher *self, int epoch, int step)
+{
+  const gboolean is_last = step + 1 >= mien_batcher_get_n_steps (self);
+  const MienBatch *batch;
+
+  g_mutex_lock (&self->lock);
+  if (self->epoch != epoch || self->step != step) { /* the first one, or back after a loss that was no number */
+    if (self->epoch != 0)
+      wait_until_ready (self);
+    want (self, epoch, step);
+  }
+  wait_until_ready (self);
+  batch = &self->batches[self->own];
+  self->own = !self->own;
+  want (self, is_last ? epoch + 1 : epoch, is_last ? 0 : step + 1);
+  g_mutex_unlock (&self->lock);
+  return batch;
 }

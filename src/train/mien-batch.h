@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Batches for training: order, augmentation, normalisation and targets. What a batch holds depends on (seed, epoch, step) alone,
- * not on threads, so that a run can be resumed anywhere.
+/* Batches for training: order, augmentation, normalisation and targets. What a batch holds depends on (seed, epoch, step) alone, so
+ * that a run can be resumed anywhere. A thread of the batcher's own prepares the next batch while the network works on this one.
  *
- * Thread   filling uses the caller's pool; one fill at a time */
+ * Targets  row of a face: weight of its class * ((1 - teacher_weight) * smoothed label + teacher_weight * teachers' answer); mixup and
+ *          cutmix add two such rows by their shares. Smoothing: (1 - s) for the label + s / 7 for each
+ * Thread   a batcher belongs to one thread */
 #pragma once
 
-#include "kernels/mien-threads.h"
-#include "train/mien-trainer.h"
+#include "data/mien-dataset.h"
+#include "nn/mien-tensor.h"
+#include "train/mien-recipe.h"
 
 G_BEGIN_DECLS
 
 typedef struct _MienBatcher MienBatcher;
 
-/* data: the training pictures, all of them used; recipe: batch, augment, label_smoothing, mixup_alpha, seed. Both must outlive it. */
-MienBatcher *mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std);
+typedef struct {
+  MienTensor *faces;   /* [batch][1][size][size], (pixel / 255 - mean) / std */
+  MienTensor *targets; /* [batch][7] */
+  guint8 *labels;      /* [batch]: the larger part's label */
+} MienBatch;
+
+/* data: the training pictures, all of them used. soft: (nullable) [data->n][7], the teachers' answers. All must outlive it. */
+MienBatcher *mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std, const float *soft);
 void mien_batcher_free (MienBatcher *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienBatcher, mien_batcher_free)
 
 int mien_batcher_get_n_steps (const MienBatcher *self); /* whole batches an epoch */
 
-/* faces[batch][size][size] normalised as (pixel / 255 - mean) / std; targets[batch][7], each row sums to 1; labels[batch]: the
- * larger part's label. epoch from 1, step from 0. */
-void mien_batcher_fill (MienBatcher *self, int epoch, int step, float *faces, float *targets, guint8 *labels, MienThreads *threads);
+/* epoch from 1, step from 0, in any order; the one that follows is prepared already. Valid until the next call. */
+const MienBatch *mien_batcher_take (MienBatcher *self, int epoch, int step);
 
 G_END_DECLS

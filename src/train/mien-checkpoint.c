@@ -1,81 +1,96 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checkpoints: weights, momentum, averages and running statistics after an epoch. Order and augmentation follow from seed and
+/* Checkpoints: weights, moments, averages and running statistics after an epoch. Order and augmentation follow from seed and
  * epoch, so nothing else is needed to go on bit for bit.
  *
- * File     a serialised GVariant (a{sv}), little endian: "format" s, "run" s, "epoch" i, "step" x, "seconds" d, "best-epoch" i,
- *          "best" (ddd), "tensors" a(say): name, floats */
+ * File     a serialised GVariant (a{sv}), little endian: "format" s, "run" s, "epoch" i, "step" x, "seconds" d, "lr-scale" d, "cut-epoch" i,
+ *          "rollbacks" i, "best-epoch" i, "best" (ddd), "tensors" a(say): name, floats */
 #include "mien-config.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "nn/mien-file.h"
 #include "train/mien-train-private.h"
 
-#define FORMAT "mien checkpoint 1"
+#define FORMAT "mien checkpoint 2"
+#define MAX_BYTES ((guint64) 4 << 30)
 
 /* Everything that must be equal for a run to go on as if it had never stopped. */
 static char *
 describe_run (const MienRun *self)
 {
-  const MienRecipe *r = &self->recipe;
-  const MienAugment *a = &r->augment;
+  g_autofree char *recipe = mien_recipe_describe (&self->recipe);
 
-  return g_strdup_printf ("%s epochs %d batch %d lr %a momentum %a decay %a smoothing %a dropout %a path %a mixup %a ema %a warmup %d seed %" G_GUINT64_FORMAT
-                          " augment %d %a %a %a %a %a %a %a %a %a data %s threads %d cpu %s",
-                          r->arch, r->epochs, r->batch, r->lr, r->momentum, r->weight_decay, r->label_smoothing, r->dropout, r->drop_path, r->mixup_alpha,
-                          r->ema, r->warmup_epochs, r->seed, a->flip, a->shift, a->rotate_deg, a->scale, a->shear, a->brightness, a->contrast,
-                          a->noise, a->erase, a->erase_area, self->data_hash, mien_threads_count (self->threads),
-                          mien_cpu_level_name (mien_cpu_level ()));
+  return g_strdup_printf ("%s data %s teachers %s threads %d cpu %s", recipe, self->data_hash, self->teacher_hash != NULL ? self->teacher_hash : "none",
+                          mien_threads_count (self->threads), mien_cpu_level_name (mien_cpu_level ()));
 }
 
-/* Every tensor of the run by name, in order. */
-static void
-for_each_tensor (const MienRun *self, void (*fn) (const char *name, MienTensor *tensor, gpointer data), gpointer data)
-{
-  for (guint i = 0; i < self->net->graph->values->len; i++) {
-    const MienValue *value = mien_graph_value (self->net->graph, i);
-    if (value->kind == MIEN_VALUE_PARAMETER)
-      fn (value->name, value->tensor, data);
-  }
-  for (guint i = 0; i < self->use->graph->values->len; i++) {
-    const MienValue *value = mien_graph_value (self->use->graph, i);
-    g_autofree char *name = g_strdup_printf ("average.%s", value->name);
-    if (value->kind == MIEN_VALUE_PARAMETER)
-      fn (name, value->tensor, data);
-  }
-  for (guint i = 0; i < self->parameters->len; i++) {
-    g_autofree char *name = g_strdup_printf ("velocity.%u", i);
-    fn (name, g_array_index (self->parameters, MienRunParameter, i).velocity, data);
-  }
-}
+typedef void (*ArrayFn) (const char *name, float *values, gsize n_elems, gpointer data);
 
 static void
-add_tensor (const char *name, MienTensor *tensor, gpointer data)
+for_each_parameter (const MienNet *net, const char *prefix, ArrayFn fn, gpointer data)
 {
-  g_variant_builder_add (data, "(s@ay)", name, g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, tensor->data, mien_tensor_n_bytes (tensor), 1));
+  for (guint i = 0; i < net->graph->values->len; i++) {
+    const MienValue *value = mien_graph_value (net->graph, i);
+    g_autofree char *name = g_strconcat (prefix, value->name, NULL);
+    if (value->kind == MIEN_VALUE_PARAMETER)
+      fn (name, mien_tensor_f32 (value->tensor), value->tensor->n_elems, data);
+  }
 }
 
-gboolean
-mien_run_save_checkpoint (const MienRun *self, const char *path, GError **error)
+/* Every array of the run by name, in order. */
+static void
+for_each_array (const MienRun *self, ArrayFn fn, gpointer data)
+{
+  for_each_parameter (self->net, "", fn, data);
+  for_each_parameter (self->use, "average.", fn, data);
+  for (int i = 0; i < self->n_slots; i++) {
+    g_autofree char *first = g_strdup_printf ("first.%d", i), *second = g_strdup_printf ("second.%d", i);
+    fn (first, self->slots[i].first, self->slots[i].n_elems, data);
+    if (self->slots[i].second != NULL)
+      fn (second, self->slots[i].second, self->slots[i].n_elems, data);
+  }
+}
+
+static void
+add_array (const char *name, float *values, gsize n_elems, gpointer data)
+{
+  g_variant_builder_add (data, "(s@ay)", name, g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, values, n_elems * sizeof *values, 1));
+}
+
+GBytes *
+mien_run_dup_state (const MienRun *self)
 {
   g_autofree char *run = describe_run (self);
   GVariantBuilder tensors;
   GVariantDict dict;
 
   g_variant_builder_init (&tensors, G_VARIANT_TYPE ("a(say)"));
-  for_each_tensor (self, add_tensor, &tensors);
+  for_each_array (self, add_array, &tensors);
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "format", "s", FORMAT);
   g_variant_dict_insert (&dict, "run", "s", run);
   g_variant_dict_insert (&dict, "epoch", "i", self->epoch);
   g_variant_dict_insert (&dict, "step", "x", self->step);
   g_variant_dict_insert (&dict, "seconds", "d", self->seconds);
+  g_variant_dict_insert (&dict, "lr-scale", "d", self->lr_scale);
+  g_variant_dict_insert (&dict, "cut-epoch", "i", self->cut_epoch);
+  g_variant_dict_insert (&dict, "rollbacks", "i", self->n_rollbacks);
   g_variant_dict_insert (&dict, "best-epoch", "i", self->best_epoch);
   g_variant_dict_insert (&dict, "best", "(ddd)", self->best.val_loss, self->best.val_accuracy, self->best.val_accuracy_clean);
   g_variant_dict_insert_value (&dict, "tensors", g_variant_builder_end (&tensors));
-  g_autoptr (GVariant) checkpoint = g_variant_ref_sink (g_variant_dict_end (&dict));
-  return g_file_set_contents_full (path, g_variant_get_data (checkpoint), (gssize) g_variant_get_size (checkpoint),
-                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666, error);
+  g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_dict_end (&dict));
+  return g_variant_get_data_as_bytes (state);
+}
+
+gboolean
+mien_run_save_checkpoint (const MienRun *self, const char *path, GError **error)
+{
+  g_autoptr (GBytes) state = mien_run_dup_state (self);
+  gsize n_bytes;
+  const char *data = g_bytes_get_data (state, &n_bytes);
+
+  return g_file_set_contents_full (path, data, (gssize) n_bytes, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666, error);
 }
 
 typedef struct {
@@ -84,25 +99,25 @@ typedef struct {
 } Restore;
 
 static void
-check_tensor (const char *name, MienTensor *tensor, gpointer data)
+check_array (const char *name, float *values, gsize n_elems, gpointer data)
 {
   Restore *restore = data;
   GVariant *bytes = g_hash_table_lookup (restore->bytes, name);
 
-  restore->ok &= bytes != NULL && g_variant_get_size (bytes) == mien_tensor_n_bytes (tensor);
+  restore->ok &= bytes != NULL && g_variant_get_size (bytes) == n_elems * sizeof *values;
 }
 
 static void
-take_tensor (const char *name, MienTensor *tensor, gpointer data)
+take_array (const char *name, float *values, gsize n_elems, gpointer data)
 {
   Restore *restore = data;
   GVariant *bytes = g_hash_table_lookup (restore->bytes, name);
 
-  memcpy (tensor->data, g_variant_get_data (bytes), mien_tensor_n_bytes (tensor));
+  memcpy (values, g_variant_get_data (bytes), n_elems * sizeof *values);
 }
 
 static gboolean
-restore_tensors (const MienRun *self, GVariant *list)
+restore_arrays (const MienRun *self, GVariant *list)
 {
   g_autoptr (GHashTable) bytes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_variant_unref);
   Restore restore = { bytes, TRUE };
@@ -113,46 +128,60 @@ restore_tensors (const MienRun *self, GVariant *list)
   g_variant_iter_init (&iter, list);
   while (g_variant_iter_next (&iter, "(s@ay)", &name, &value))
     g_hash_table_insert (bytes, name, value);
-  for_each_tensor (self, check_tensor, &restore);
+  for_each_array (self, check_array, &restore);
   if (restore.ok)
-    for_each_tensor (self, take_tensor, &restore);
+    for_each_array (self, take_array, &restore);
   return restore.ok;
 }
 
 gboolean
-mien_run_load_checkpoint (MienRun *self, const char *path, GError **error)
+mien_run_set_state (MienRun *self, GBytes *state, const char *shown, GError **error)
 {
-  g_autofree char *run = describe_run (self), *contents = NULL;
-  g_autoptr (GVariant) checkpoint = NULL, tensors = NULL;
-  g_autoptr (GBytes) bytes = NULL;
+  g_autofree char *run = describe_run (self);
+  g_autoptr (GVariant) variant = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_VARDICT, state, FALSE)), tensors = NULL;
   const char *format, *written_by;
-  gsize n_bytes;
-  gint epoch, best_epoch;
+  gint epoch, best_epoch, cut_epoch, n_rollbacks;
   gint64 step;
-  double seconds;
+  double seconds, lr_scale, loss, accuracy, clean;
 
-  if (!g_file_get_contents (path, &contents, &n_bytes, error))
-    return FALSE;
-  bytes = g_bytes_new_take (g_steal_pointer (&contents), n_bytes);
-  checkpoint = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_VARDICT, bytes, FALSE));
-  if (!g_variant_is_normal_form (checkpoint) || !g_variant_lookup (checkpoint, "format", "&s", &format) || !g_str_equal (format, FORMAT) ||
-      !g_variant_lookup (checkpoint, "run", "&s", &written_by) || !g_variant_lookup (checkpoint, "epoch", "i", &epoch) ||
-      !g_variant_lookup (checkpoint, "step", "x", &step) || !g_variant_lookup (checkpoint, "seconds", "d", &seconds) ||
-      !g_variant_lookup (checkpoint, "best-epoch", "i", &best_epoch) ||
-      !g_variant_lookup (checkpoint, "best", "(ddd)", &self->best.val_loss, &self->best.val_accuracy, &self->best.val_accuracy_clean) ||
-      (tensors = g_variant_lookup_value (checkpoint, "tensors", G_VARIANT_TYPE ("a(say)"))) == NULL) {
+  if (!g_variant_is_normal_form (variant) || !g_variant_lookup (variant, "format", "&s", &format) || !g_str_equal (format, FORMAT) ||
+      !g_variant_lookup (variant, "run", "&s", &written_by) || !g_variant_lookup (variant, "epoch", "i", &epoch) ||
+      !g_variant_lookup (variant, "step", "x", &step) || !g_variant_lookup (variant, "seconds", "d", &seconds) ||
+      !g_variant_lookup (variant, "lr-scale", "d", &lr_scale) || !g_variant_lookup (variant, "cut-epoch", "i", &cut_epoch) ||
+      !g_variant_lookup (variant, "rollbacks", "i", &n_rollbacks) || !g_variant_lookup (variant, "best-epoch", "i", &best_epoch) ||
+      !g_variant_lookup (variant, "best", "(ddd)", &loss, &accuracy, &clean) ||
+      (tensors = g_variant_lookup_value (variant, "tensors", G_VARIANT_TYPE ("a(say)"))) == NULL) {
     g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_CHECKPOINT,
-                 _("%s: this is no checkpoint, or it is damaged; start again without resuming"), path);
+                 _("%s: this is no checkpoint, or it is damaged; start again without resuming"), shown);
     return FALSE;
   }
-  if (!g_str_equal (written_by, run) || !restore_tensors (self, tensors)) {
+  if (!g_str_equal (written_by, run) || !restore_arrays (self, tensors)) {
     g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_CHECKPOINT,
-                 _("%s: this checkpoint belongs to a run with other settings, data or threads; use those, or start again without resuming"), path);
+                 _("%s: this checkpoint belongs to a run with other settings, data or threads; use those, or start again without resuming"), shown);
     return FALSE;
   }
   self->epoch = epoch;
   self->step = step;
   self->seconds = seconds;
+  self->lr_scale = lr_scale;
+  self->cut_epoch = cut_epoch;
+  self->n_rollbacks = n_rollbacks;
   self->best_epoch = best_epoch;
+  self->best.val_loss = loss;
+  self->best.val_accuracy = accuracy;
+  self->best.val_accuracy_clean = clean;
   return TRUE;
+}
+
+gboolean
+mien_run_load_checkpoint (MienRun *self, const char *path, GError **error)
+{
+  g_autofree char *shown = mien_file_shown_name (path);
+  g_autoptr (GBytes) state = mien_file_load (path, MAX_BYTES, error);
+
+  if (state == NULL) {
+    g_prefix_error (error, "%s: ", shown);
+    return FALSE;
+  }
+  return mien_run_set_state (self, state, shown, error);
 }

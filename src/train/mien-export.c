@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/mien-calibrate.h"
 #include "train/mien-evaluate.h"
 #include "train/mien-train-private.h"
 
@@ -32,7 +33,13 @@ mien_run_export (const MienRun *self, GError **error)
   g_autoptr (MienGraph) graph = mien_net_deploy (self->use);
   g_autofree char *labels = g_strjoinv (",", (char **) mien_dataset_labels);
   g_autofree char *recipe = g_strdup_printf ("%s seed %" G_GUINT64_FORMAT, self->recipe.name, self->recipe.seed);
-  g_autofree char *dataset = g_strdup_printf ("sha256 %s, %d training, %d public", self->data_hash, self->training->n, self->validation->n);
+  g_autofree char *dataset = g_strdup_printf ("sha256 %s, %d training, %d public (%d of them also in training)", self->data_hash,
+                                              self->training->n, self->validation->n, self->n_twins);
+  g_autofree char *settings = mien_recipe_describe (&self->recipe);
+  g_autofree char *training = g_strdup_printf ("epoch %d of %d, chosen by accuracy on the public pictures that are not in training; %d threads, %s",
+                                               self->epoch + 1, self->recipe.epochs, mien_threads_count (self->threads),
+                                               mien_cpu_level_name (mien_cpu_level ()));
+  g_autofree char *cost = g_strdup_printf ("%" G_GINT64_FORMAT " multiply-adds, %" G_GINT64_FORMAT " parameters", self->use->cost.macs, self->use->cost.params);
 
   set_text (graph, "mien.version", "1");
   set_text (graph, "mien.labels", labels);
@@ -44,17 +51,34 @@ mien_run_export (const MienRun *self, GError **error)
   set_number (graph, "mien.crop.margin", CROP_MARGIN);
   set_number (graph, "mien.temperature", 1);
   set_text (graph, "mien.recipe", recipe);
+  set_text (graph, "mien.recipe.settings", settings);
+  set_text (graph, "mien.training", training);
+  set_text (graph, "mien.cost", cost);
   set_text (graph, "mien.dataset", dataset);
+  if (self->teacher_hash != NULL) {
+    g_autofree char *teachers = g_strdup_printf ("%u, sha256 %s", g_strv_length ((char **) self->recipe.teachers), self->teacher_hash);
+    set_text (graph, "mien.teachers", teachers);
+  }
   return mien_model_new (graph, error);
 }
 
-static float *
-predict (const MienRun *self, MienModel *model, GError **error)
+/* clean: without twins, NULL when there are none but twins. */
+static gboolean
+score (const MienRun *self, MienModel *model, const float *probabilities, MienEvaluation **all, MienEvaluation **clean, GError **error)
+{
+  *all = mien_evaluate_score (model, self->validation, probabilities, NULL, error);
+  *clean = *all != NULL && self->n_twins < self->validation->n
+             ? mien_evaluate_score (model, self->validation, probabilities, self->twins, error) : NULL;
+  return *all != NULL && (*clean != NULL || self->n_twins == self->validation->n);
+}
+
+float *
+mien_run_predict (const MienRun *self, MienModel *model, int views, GError **error)
 {
   g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, mien_cpu_level (), self->threads, error);
   g_autofree float *probabilities = g_new (float, (gsize) self->validation->n * MIEN_DATASET_N_LABELS);
 
-  if (predictor == NULL || !mien_evaluate_predict (predictor, self->validation, 1, probabilities, NULL, NULL, NULL, error))
+  if (predictor == NULL || !mien_evaluate_predict (predictor, self->validation, views, probabilities, NULL, NULL, NULL, error))
     return NULL;
   return g_steal_pointer (&probabilities);
 }
@@ -62,59 +86,19 @@ predict (const MienRun *self, MienModel *model, GError **error)
 gboolean
 mien_run_evaluate (const MienRun *self, MienModel *model, MienTrainProgress *progress, GError **error)
 {
-  g_autofree float *probabilities = predict (self, model, error);
+  g_autofree float *probabilities = mien_run_predict (self, model, 1, error);
   g_autoptr (MienEvaluation) all = NULL, clean = NULL;
 
-  if (probabilities == NULL || (all = mien_evaluate_score (model, self->validation, probabilities, NULL, error)) == NULL ||
-      (clean = mien_evaluate_score (model, self->validation, probabilities, self->twins, error)) == NULL)
+  if (probabilities == NULL || !score (self, model, probabilities, &all, &clean, error))
     return FALSE;
   progress->val_loss = all->metrics.log_loss;
   progress->val_accuracy = all->metrics.accuracy;
-  progress->val_accuracy_clean = clean->metrics.n > 0 ? clean->metrics.accuracy : all->metrics.accuracy;
+  progress->val_accuracy_clean = clean != NULL ? clean->metrics.accuracy : all->metrics.accuracy;
   return TRUE;
 }
 
-/* Log loss of probabilities sharpened or softened by a temperature: p^(1/T), normalised. */
-static double
-loss_at (const float *probabilities, const guint8 *labels, int n, double temperature)
-{
-  double loss = 0;
-
-  for (int i = 0; i < n; i++) {
-    const float *p = probabilities + (gsize) i * MIEN_DATASET_N_LABELS;
-    double total = 0;
-    for (int j = 0; j < MIEN_DATASET_N_LABELS; j++)
-      total += pow (MAX (p[j], 1e-9), 1 / temperature);
-    loss += log (total) - log (MAX (p[labels[i]], 1e-9)) / temperature;
-  }
-  return loss / n;
-}
-
-/* Golden-section search: the loss has one minimum in the temperature (Guo et al. 2017). */
-static double
-fit_temperature (const float *probabilities, const guint8 *labels, int n)
-{
-  const double ratio = (sqrt (5) - 1) / 2;
-  double lo = log (0.2), hi = log (5);
-  double a = hi - ratio * (hi - lo), b = lo + ratio * (hi - lo);
-  double fa = loss_at (probabilities, labels, n, exp (a)), fb = loss_at (probabilities, labels, n, exp (b));
-
-  while (hi - lo > 1e-4) {
-    if (fa < fb) {
-      hi = b, b = a, fb = fa;
-      a = hi - ratio * (hi - lo);
-      fa = loss_at (probabilities, labels, n, exp (a));
-    } else {
-      lo = a, a = b, fa = fb;
-      b = lo + ratio * (hi - lo);
-      fb = loss_at (probabilities, labels, n, exp (b));
-    }
-  }
-  return exp ((lo + hi) / 2);
-}
-
 static char *
-describe_scores (const MienMetrics *all, const MienMetrics *clean)
+describe_scores (int views, const MienMetrics *all, const MienMetrics *clean)
 {
   const struct {
     const char *key;
@@ -123,43 +107,58 @@ describe_scores (const MienMetrics *all, const MienMetrics *clean)
     { "accuracy", all->accuracy },
     { "accuracy_low", all->accuracy_low },
     { "accuracy_high", all->accuracy_high },
-    { "accuracy_without_twins", clean->accuracy },
+    { "accuracy_without_twins", clean != NULL ? clean->accuracy : NAN },
+    { "accuracy_without_twins_low", clean != NULL ? clean->accuracy_low : NAN },
+    { "accuracy_without_twins_high", clean != NULL ? clean->accuracy_high : NAN },
     { "macro_f1", all->macro_f1 },
     { "log_loss", all->log_loss },
     { "ece", all->ece },
   };
-  GString *text = g_string_new ("{\"split\":\"public\",\"views\":1");
+  GString *text = g_string_new (NULL);
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 
-  g_string_append_printf (text, ",\"n\":%d", all->n);
+  g_string_append_printf (text, "{\"split\":\"public\",\"views\":%d,\"n\":%d", views, all->n);
   for (gsize i = 0; i < G_N_ELEMENTS (scores); i++)
     if (isfinite (scores[i].value))
       g_string_append_printf (text, ",\"%s\":%s", scores[i].key, g_ascii_formatd (number, sizeof number, "%.4f", scores[i].value));
-  g_string_append_c (text, '}');
+  g_string_append (text, ",\"recall\":[");
+  for (int c = 0; c < all->n_labels; c++)
+    g_string_append_printf (text, "%s%s", c > 0 ? "," : "", g_ascii_formatd (number, sizeof number, "%.4f", all->recall[c]));
+  g_string_append (text, "]}");
   return g_string_free (text, FALSE);
+}
+
+static gboolean
+add_scores (const MienRun *self, MienGraph *graph, MienModel *model, int views, const char *key, GError **error)
+{
+  g_autofree float *probabilities = mien_run_predict (self, model, views, error);
+  g_autoptr (MienEvaluation) all = NULL, clean = NULL;
+
+  if (probabilities == NULL || !score (self, model, probabilities, &all, &clean, error))
+    return FALSE;
+  g_autofree char *text = describe_scores (views, &all->metrics, clean != NULL ? &clean->metrics : NULL);
+  set_text (graph, key, text);
+  return TRUE;
 }
 
 MienModel *
 mien_run_finish_model (const MienRun *self, MienModel *model, GError **error)
 {
   g_autoptr (MienGraph) graph = mien_graph_dup (mien_model_get_graph (model));
-  g_autofree float *probabilities = NULL, *calibrated = NULL;
-  g_autoptr (MienModel) finished = NULL;
-  g_autoptr (MienEvaluation) all = NULL, clean = NULL;
-  g_autofree char *scores = NULL;
+  g_autofree float *one = NULL, *two = NULL;
+  g_autoptr (MienModel) plain = NULL, calibrated = NULL;
 
   set_number (graph, "mien.temperature", 1);
-  finished = mien_model_new (graph, error);
-  if (finished == NULL || (probabilities = predict (self, finished, error)) == NULL)
+  plain = mien_model_new (graph, error);
+  if (plain == NULL || (one = mien_run_predict (self, plain, 1, error)) == NULL || (two = mien_run_predict (self, plain, 2, error)) == NULL)
     return NULL;
-  set_number (graph, "mien.temperature", fit_temperature (probabilities, self->validation->labels, self->validation->n));
-  g_clear_pointer (&finished, mien_model_unref);
-  finished = mien_model_new (graph, error);
-  if (finished == NULL || (calibrated = predict (self, finished, error)) == NULL ||
-      (all = mien_evaluate_score (finished, self->validation, calibrated, NULL, error)) == NULL ||
-      (clean = mien_evaluate_score (finished, self->validation, calibrated, self->twins, error)) == NULL)
+  const int n = self->validation->n;
+  const double temperature = mien_calibrate (one, two, self->validation->labels, n, MIEN_DATASET_N_LABELS);
+  set_number (graph, "mien.temperature", temperature);
+  set_text (graph, "mien.calibration", "temperature fitted on the public split, to one view and two together");
+  calibrated = mien_model_new (graph, error);
+  if (calibrated == NULL || !add_scores (self, graph, calibrated, 1, "mien.scores", error) ||
+      !add_scores (self, graph, calibrated, 2, "mien.scores.mirrored", error))
     return NULL;
-  scores = describe_scores (&all->metrics, &clean->metrics);
-  set_text (graph, "mien.scores", scores);
   return mien_model_new (graph, error);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The recipes: everything that decides a run, by name. What was tried and what it gave: resources/models/README.md. */
-#include "train/mien-trainer.h"
+#include "mien-config.h"
+
+#include "train/mien-recipe.h"
+
+#include <glib/gi18n-lib.h>
 
 /* What all of them have in common. Nearly every face of FER2013 fills its picture, so shifts and zooms stay small. */
 #define COMMON                 \
@@ -8,7 +12,13 @@
   .lr = 0.1f,                  \
   .momentum = 0.9f,            \
   .weight_decay = 5e-4f,       \
+  .beta2 = 0.999f,             \
   .warmup_epochs = 1,          \
+  .cycle_growth = 2,           \
+  .plateau_factor = 0.3f,      \
+  .teacher_weight = 0.7f,      \
+  .teacher_temperature = 2,    \
+  .rollbacks = 3,              \
   .seed = 1
 
 static const MienRecipe recipes[] = {
@@ -88,4 +98,181 @@ mien_recipe_list (void)
   for (gsize i = 0; i < G_N_ELEMENTS (recipes); i++)
     names[i] = recipes[i].name;
   return names;
+}
+
+enum { TYPE_INT, TYPE_FLOAT, TYPE_SWITCH, TYPE_SCHEDULE, TYPE_OPTIMISER, TYPE_SEED };
+
+static const char *const schedule_names[] = { "cosine", "restarts", "plateau", NULL };
+static const char *const optimiser_names[] = { "sgd", "adamw", NULL };
+
+#define AT(member) G_STRUCT_OFFSET (MienRecipe, member)
+
+static const struct {
+  const char *name;
+  gsize at;
+  int type;
+  double least, most;
+} settings[] = {
+  { "epochs", AT (epochs), TYPE_INT, 1, 100000 },
+  { "batch", AT (batch), TYPE_INT, 2, 8192 },
+  { "seed", AT (seed), TYPE_SEED, 0, 9e18 },
+  { "optimiser", AT (optimiser), TYPE_OPTIMISER, 0, G_N_ELEMENTS (optimiser_names) - 2 },
+  { "lr", AT (lr), TYPE_FLOAT, 1e-30, 1e38 },
+  { "momentum", AT (momentum), TYPE_FLOAT, 0, 0.9999 },
+  { "beta2", AT (beta2), TYPE_FLOAT, 0, 0.999999 },
+  { "weight-decay", AT (weight_decay), TYPE_FLOAT, 0, 10 },
+  { "sam", AT (sam), TYPE_FLOAT, 0, 10 },
+  { "ema", AT (ema), TYPE_FLOAT, 0, 0.999999 },
+  { "schedule", AT (schedule), TYPE_SCHEDULE, 0, G_N_ELEMENTS (schedule_names) - 2 },
+  { "warmup-epochs", AT (warmup_epochs), TYPE_INT, 0, 100000 },
+  { "cycle-epochs", AT (cycle_epochs), TYPE_INT, 0, 100000 },
+  { "cycle-growth", AT (cycle_growth), TYPE_FLOAT, 0, 100 },
+  { "plateau-epochs", AT (plateau_epochs), TYPE_INT, 0, 100000 },
+  { "plateau-factor", AT (plateau_factor), TYPE_FLOAT, 0, 1 },
+  { "rest-epochs", AT (rest_epochs), TYPE_INT, 0, 100000 },
+  { "rollbacks", AT (rollbacks), TYPE_INT, 0, 100 },
+  { "patience", AT (patience), TYPE_INT, 0, 100000 },
+  { "label-smoothing", AT (label_smoothing), TYPE_FLOAT, 0, 0.9 },
+  { "class-balance", AT (class_balance), TYPE_FLOAT, 0, 1 },
+  { "dropout", AT (dropout), TYPE_FLOAT, 0, 0.95 },
+  { "drop-path", AT (drop_path), TYPE_FLOAT, 0, 0.9 },
+  { "mixup-alpha", AT (mixup_alpha), TYPE_FLOAT, 0, 1 },
+  { "cutmix", AT (cutmix), TYPE_FLOAT, 0, 1 },
+  { "teacher-weight", AT (teacher_weight), TYPE_FLOAT, 0, 1 },
+  { "teacher-temperature", AT (teacher_temperature), TYPE_FLOAT, 0, 100 },
+  { "flip", AT (augment.flip), TYPE_SWITCH, 0, 1 },
+  { "shift", AT (augment.shift), TYPE_FLOAT, 0, 1 },
+  { "rotate", AT (augment.rotate_deg), TYPE_FLOAT, 0, 180 },
+  { "scale", AT (augment.scale), TYPE_FLOAT, 0, 0.9 },
+  { "shear", AT (augment.shear), TYPE_FLOAT, 0, 1 },
+  { "crop", AT (augment.crop), TYPE_FLOAT, 0, 0.99 },
+  { "brightness", AT (augment.brightness), TYPE_FLOAT, 0, 1 },
+  { "contrast", AT (augment.contrast), TYPE_FLOAT, 0, 1 },
+  { "noise", AT (augment.noise), TYPE_FLOAT, 0, 255 },
+  { "erase", AT (augment.erase), TYPE_FLOAT, 0, 1 },
+  { "erase-area", AT (augment.erase_area), TYPE_FLOAT, 0, 1 },
+};
+
+G_DEFINE_QUARK (mien-recipe-error-quark, mien_recipe_error)
+
+static double
+get_number (const MienRecipe *self, gsize setting)
+{
+  gconstpointer at = G_STRUCT_MEMBER_P (self, settings[setting].at);
+
+  if (settings[setting].type == TYPE_FLOAT)
+    return *(const float *) at;
+  if (settings[setting].type == TYPE_SEED)
+    return (double) *(const guint64 *) at;
+  return *(const int *) at;
+}
+
+static int
+find_word (const char *const *words, const char *word)
+{
+  for (int i = 0; words[i] != NULL; i++)
+    if (g_str_equal (words[i], word))
+      return i;
+  return -1;
+}
+
+/* The text as the setting's number; FALSE for what is none, or outside the range. */
+static gboolean
+parse (gsize setting, const char *text, MienRecipe *self)
+{
+  gpointer at = G_STRUCT_MEMBER_P (self, settings[setting].at);
+  const int type = settings[setting].type;
+  char *end = (char *) text;
+  double number = 0;
+
+  if (type == TYPE_SEED) {
+    guint64 seed;
+    if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &seed, NULL))
+      return FALSE;
+    *(guint64 *) at = seed;
+    return TRUE;
+  }
+  if (type == TYPE_SCHEDULE || type == TYPE_OPTIMISER)
+    number = find_word (type == TYPE_SCHEDULE ? schedule_names : optimiser_names, text);
+  else
+    number = g_ascii_strtod (text, &end);
+  if ((type != TYPE_SCHEDULE && type != TYPE_OPTIMISER && (end == text || *end != '\0')) || !(number >= settings[setting].least) ||
+      !(number <= settings[setting].most))
+    return FALSE;
+  if (type == TYPE_FLOAT) {
+    *(float *) at = (float) number;
+    return TRUE;
+  }
+  if (number != (int) number)
+    return FALSE;
+  *(int *) at = (int) number;
+  return TRUE;
+}
+
+/* "0 to 1", "cosine, restarts, plateau" */
+static char *
+describe_range (gsize setting)
+{
+  const int type = settings[setting].type;
+
+  if (type == TYPE_SCHEDULE || type == TYPE_OPTIMISER)
+    return g_strjoinv (", ", (char **) (type == TYPE_SCHEDULE ? schedule_names : optimiser_names));
+  return g_strdup_printf (_("%g to %g"), settings[setting].least, settings[setting].most);
+}
+
+gboolean
+mien_recipe_set (MienRecipe *self, const char *assignment, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (assignment, "=", 2);
+  const char *name = parts[0] != NULL ? parts[0] : "";
+
+  for (gsize i = 0; i < G_N_ELEMENTS (settings); i++) {
+    if (!g_str_equal (settings[i].name, name))
+      continue;
+    if (parts[1] != NULL && parse (i, parts[1], self))
+      return TRUE;
+    g_autofree char *range = describe_range (i);
+    g_set_error (error, MIEN_RECIPE_ERROR, MIEN_RECIPE_ERROR_SETTING, _("the setting %s takes %s, not “%s”"), name, range,
+                 parts[1] != NULL ? parts[1] : "");
+    return FALSE;
+  }
+  g_autoptr (GString) names = g_string_new (settings[0].name);
+  for (gsize i = 1; i < G_N_ELEMENTS (settings); i++)
+    g_string_append_printf (names, ", %s", settings[i].name);
+  g_set_error (error, MIEN_RECIPE_ERROR, MIEN_RECIPE_ERROR_SETTING, _("there is no setting “%s”; there are %s"), name, names->str);
+  return FALSE;
+}
+
+gboolean
+mien_recipe_check (const MienRecipe *self, GError **error)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (settings); i++) {
+    const double number = get_number (self, i);
+    if (number >= (float) settings[i].least && number <= settings[i].most)
+      continue;
+    g_autofree char *range = describe_range (i);
+    g_set_error (error, MIEN_RECIPE_ERROR, MIEN_RECIPE_ERROR_SETTING, _("the setting %s takes %s, not %g"), settings[i].name, range, number);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+char *
+mien_recipe_describe (const MienRecipe *self)
+{
+  GString *text = g_string_new (NULL);
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_string_append_printf (text, "arch=%s", self->arch);
+  for (gsize i = 0; i < G_N_ELEMENTS (settings); i++) {
+    const double value = get_number (self, i);
+    g_string_append_printf (text, value != 0 ? " %s=" : "", settings[i].name);
+    if (settings[i].type == TYPE_SCHEDULE || settings[i].type == TYPE_OPTIMISER)
+      g_string_append (text, value == 0 ? "" : settings[i].type == TYPE_SCHEDULE ? schedule_names[(int) value] : optimiser_names[(int) value]);
+    else if (settings[i].type == TYPE_SEED && value != 0)
+      g_string_append_printf (text, "%" G_GUINT64_FORMAT, self->seed);
+    else if (value != 0)
+      g_string_append (text, g_ascii_formatd (number, sizeof number, "%.9g", value));
+  }
+  return g_string_free (text, FALSE);
 }

@@ -2,14 +2,14 @@
 /* The training loop. */
 #include "mien-config.h"
 
-#include <errno.h>
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
 #include "nn/mien-autodiff.h"
 #include "nn/mien-passes.h"
+#include "train/mien-distil.h"
+#include "train/mien-schedule.h"
 #include "train/mien-train-private.h"
 
 #define STATS_MOMENTUM 0.99f /* running statistics follow at this pace, like the weights' average */
@@ -20,9 +20,12 @@ G_DEFINE_QUARK (mien-train-error-quark, mien_train_error)
 void
 mien_run_free (MienRun *self)
 {
-  for (guint i = 0; self->parameters != NULL && i < self->parameters->len; i++)
-    mien_tensor_unref (g_array_index (self->parameters, MienRunParameter, i).velocity);
-  g_clear_pointer (&self->parameters, g_array_unref);
+  for (int i = 0; i < self->n_slots; i++) {
+    g_free (self->slots[i].first);
+    g_free (self->slots[i].second);
+  }
+  g_free (self->slots);
+  g_free (self->before_climb);
   g_clear_pointer (&self->batcher, mien_batcher_free);
   g_clear_pointer (&self->context, mien_context_free);
   g_clear_pointer (&self->plan, mien_plan_unref);
@@ -34,6 +37,8 @@ mien_run_free (MienRun *self)
   g_clear_pointer (&self->threads, mien_threads_free);
   g_free (self->data_hash);
   g_free (self->twins);
+  g_free (self->soft);
+  g_free (self->teacher_hash);
   g_free (self);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienRun, mien_run_free)
@@ -75,6 +80,14 @@ take_data (MienRun *self, const MienDataset *data, GError **error)
                  _("%s: there is no public split to choose the best epoch by; add PublicTest rows or a test folder"), data->source);
     return FALSE;
   }
+  mien_dataset_count (data, MIEN_SPLIT_PRIVATE, counts);
+  for (int i = 0; i < MIEN_DATASET_N_LABELS; i++) {
+    if (counts[i] > 0) {
+      g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DATA,
+                   _("%s: private test pictures must not come near training; load the training and public splits alone"), data->source);
+      return FALSE;
+    }
+  }
   mien_dataset_count (data, MIEN_SPLIT_TRAINING, counts);
   for (int i = 0; i < MIEN_DATASET_N_LABELS; i++) {
     if (counts[i] == 0) {
@@ -89,24 +102,27 @@ take_data (MienRun *self, const MienDataset *data, GError **error)
   self->twins = g_new0 (guint8, self->validation->n);
   for (int i = 0; i < data->n; i++)
     if (data->splits[i] == MIEN_SPLIT_PUBLIC)
-      self->twins[at++] = flags[i];
+      self->n_twins += self->twins[at++] = flags[i];
   measure_pixels (self);
   return TRUE;
 }
 
+/* A slot for each parameter: its gradient is known once the plan runs. */
 static void
-add_parameters (MienRun *self, const GArray *values, gboolean decays)
+add_slots (MienRun *self, const GArray *values, gboolean decays)
 {
   for (guint i = 0; i < values->len; i++) {
-    const MienValue *value = mien_graph_value (self->net->graph, g_array_index (values, int, i));
-    const MienValue *twin = mien_graph_value (self->use->graph, mien_graph_find (self->use->graph, value->name));
-    const MienRunParameter parameter = {
-      .weight = value->tensor,
-      .average = twin->tensor,
-      .velocity = mien_tensor_new (MIEN_F32, &value->tensor->shape),
+    const MienTensor *weight = mien_graph_value (self->net->graph, g_array_index (values, int, i))->tensor;
+    const char *name = mien_graph_value (self->net->graph, g_array_index (values, int, i))->name;
+    const MienTensor *average = mien_graph_value (self->use->graph, mien_graph_find (self->use->graph, name))->tensor;
+    self->slots[self->n_slots++] = (MienOptimiserSlot) {
+      .weight = weight->data,
+      .average = average->data,
+      .first = g_new0 (float, weight->n_elems),
+      .second = self->recipe.optimiser == MIEN_OPTIMISER_ADAMW ? g_new0 (float, weight->n_elems) : NULL,
+      .n_elems = weight->n_elems,
       .decays = decays,
     };
-    g_array_append_val (self->parameters, parameter);
   }
 }
 
@@ -128,9 +144,9 @@ build_network (MienRun *self, GError **error)
   self->use = mien_net_new (arch, &use);
   mien_net_initialise (self->net, self->recipe.seed);
   mien_net_copy (self->net, self->use);
-  self->parameters = g_array_new (FALSE, FALSE, sizeof (MienRunParameter));
-  add_parameters (self, self->net->weights, TRUE);
-  add_parameters (self, self->net->others, FALSE);
+  self->slots = g_new0 (MienOptimiserSlot, self->net->weights->len + self->net->others->len);
+  add_slots (self, self->net->weights, TRUE);
+  add_slots (self, self->net->others, FALSE);
 
   mien_passes_block_training (self->net->graph, self->net->value, mien_passes_training_form (options.cpu));
   MienGraph *graph = self->net->graph;
@@ -148,10 +164,9 @@ build_network (MienRun *self, GError **error)
   mien_graph_add_output (graph, loss);
   self->logits = (int) graph->outputs->len;
   mien_graph_add_output (graph, logits);
-  for (guint i = 0; i < wanted->len; i++) {
-    g_array_index (self->parameters, MienRunParameter, i).grad = (int) graph->outputs->len;
+  self->first_grad = (int) graph->outputs->len;
+  for (guint i = 0; i < wanted->len; i++)
     mien_graph_add_output (graph, grads[i]);
-  }
   self->first_stat = (int) graph->outputs->len;
   for (guint i = 0; i < self->net->stats->len; i++) {
     mien_graph_add_output (graph, g_array_index (self->net->stats, MienNetStats, i).batch_mean);
@@ -164,15 +179,15 @@ build_network (MienRun *self, GError **error)
   return self->context != NULL;
 }
 
-static double
-learning_rate (const MienRun *self, int n_steps)
+static gboolean
+ask_teachers (MienRun *self, GCancellable *cancellable, GError **error)
 {
-  const double warm = (double) self->recipe.warmup_epochs * n_steps, all = (double) self->recipe.epochs * n_steps;
-  const double at = (double) self->step;
-
-  if (at < warm)
-    return self->recipe.lr * (at + 1) / warm;
-  return self->recipe.lr * 0.5 * (1 + cos (G_PI * (at - warm) / MAX (all - warm, 1)));
+  if (self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL)
+    return TRUE;
+  self->teacher_hash = mien_distil_dup_hash (self->recipe.teachers, error);
+  if (self->teacher_hash != NULL)
+    self->soft = mien_distil_ask (self->recipe.teachers, self->training, MAX (self->recipe.teacher_temperature, 0.01f), self->threads, cancellable, error);
+  return self->soft != NULL;
 }
 
 static void
@@ -182,29 +197,83 @@ follow (float *running, const float *now, gsize n, float momentum)
     running[i] = running[i] * momentum + now[i] * (1 - momentum);
 }
 
+/* The running statistics of the network for use follow those of the batch. */
 static void
-update (MienRun *self, double lr)
+follow_stats (MienRun *self, float momentum)
 {
-  MienVectorKernels vector;
-  /* Early on the averages follow faster, so that the random start is soon forgotten. */
-  const float pace = (float) (1 + self->step) / (float) (10 + self->step);
-  MienSgdStep step = { .lr = (float) lr, .momentum = self->recipe.momentum, .ema = MIN (self->recipe.ema, pace) };
-
-  mien_vector_kernels_init (&vector, mien_cpu_level ());
-  for (guint i = 0; i < self->parameters->len; i++) {
-    const MienRunParameter *parameter = &g_array_index (self->parameters, MienRunParameter, i);
-    step.decay = parameter->decays ? self->recipe.weight_decay : 0;
-    vector.sgd_f32 (parameter->weight->data, parameter->velocity->data, parameter->average->data,
-                    mien_context_output (self->context, parameter->grad)->data, parameter->weight->n_elems, &step);
-  }
   for (guint i = 0; i < self->use->stats->len; i++) {
     const MienNetStats *stats = &g_array_index (self->use->stats, MienNetStats, i);
     MienTensor *mean = mien_graph_value (self->use->graph, stats->mean)->tensor, *var = mien_graph_value (self->use->graph, stats->var)->tensor;
-    follow (mien_tensor_f32 (mean), mien_context_output (self->context, self->first_stat + 2 * (int) i)->data, mean->n_elems,
-            MIN (STATS_MOMENTUM, pace));
-    follow (mien_tensor_f32 (var), mien_context_output (self->context, self->first_stat + 2 * (int) i + 1)->data, var->n_elems,
-            MIN (STATS_MOMENTUM, pace));
+    follow (mien_tensor_f32 (mean), mien_context_output (self->context, self->first_stat + 2 * (int) i)->data, mean->n_elems, momentum);
+    follow (mien_tensor_f32 (var), mien_context_output (self->context, self->first_stat + 2 * (int) i + 1)->data, var->n_elems, momentum);
   }
+}
+
+/* Forward and backward; the gradients stand in the slots. */
+static gboolean
+run_network (MienRun *self, const MienBatch *batch, GError **error)
+{
+  const MienTensor *inputs[] = { batch->faces, batch->targets };
+
+  mien_context_set_seed (self->context, self->recipe.seed * 1000003u + (guint64) self->step);
+  if (!mien_context_run (self->context, inputs, error))
+    return FALSE;
+  for (int i = 0; i < self->n_slots; i++)
+    self->slots[i].grad = mien_context_output (self->context, self->first_grad + i)->data;
+  return TRUE;
+}
+
+/* One step with the batch, after run_network(). */
+static gboolean
+update (MienRun *self, const MienBatch *batch, double lr, GError **error)
+{
+  /* Early on the averages follow faster, so that the random start is soon forgotten. */
+  const float pace = (float) (1 + self->step) / (float) (10 + self->step);
+  const MienOptimiserStep step = {
+    .kind = self->recipe.optimiser,
+    .lr = (float) lr,
+    .momentum = self->recipe.momentum,
+    .beta2 = self->recipe.beta2,
+    .decay = self->recipe.weight_decay,
+    .ema = MIN (self->recipe.ema, pace),
+    .step = self->step,
+  };
+
+  follow_stats (self, MIN (STATS_MOMENTUM, pace));
+  if (self->recipe.sam > 0) {
+    if (self->before_climb == NULL) {
+      gsize n = 0;
+      for (int i = 0; i < self->n_slots; i++)
+        n += self->slots[i].n_elems;
+      self->before_climb = g_new (float, n);
+    }
+    mien_optimiser_climb (self->slots, self->n_slots, self->recipe.sam, self->before_climb);
+    if (!run_network (self, batch, error))
+      return FALSE;
+    mien_optimiser_return (self->slots, self->n_slots, self->before_climb);
+  }
+  mien_optimiser_update (self->slots, self->n_slots, &step, self->threads);
+  return TRUE;
+}
+
+/* Also the weights: the last step of an epoch can break them without a loss to tell. */
+static gboolean
+is_sound (const MienRun *self)
+{
+  for (int i = 0; i < self->n_slots; i++)
+    for (gsize k = 0; k < self->slots[i].n_elems; k++)
+      if (!isfinite (self->slots[i].weight[k]))
+        return FALSE;
+  return TRUE;
+}
+
+static gboolean
+fail_diverged (const MienRun *self, GError **error)
+{
+  g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DIVERGED,
+               _("the loss is not a number any more in epoch %d: the learning rate is too high; the best model and the checkpoint before it are kept"),
+               self->epoch + 1);
+  return FALSE;
 }
 
 static int
@@ -228,11 +297,6 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
            GCancellable *cancellable, GError **error)
 {
   const int batch = self->recipe.batch, n_steps = mien_batcher_get_n_steps (self->batcher);
-  const MienShape faces_shape = mien_shape (4, batch, 1, 48, 48), targets_shape = mien_shape (2, batch, MIEN_DATASET_N_LABELS);
-  g_autoptr (MienTensor) faces = mien_tensor_new (MIEN_F32, &faces_shape);
-  g_autoptr (MienTensor) targets = mien_tensor_new (MIEN_F32, &targets_shape);
-  const MienTensor *inputs[] = { faces, targets };
-  g_autofree guint8 *labels = g_new (guint8, batch);
   const gint64 epoch_start = g_get_monotonic_time ();
   gint64 next_report = epoch_start + PROGRESS_PERIOD_US;
   double loss = 0;
@@ -241,20 +305,17 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
   for (int step = 0; step < n_steps; step++, self->step++) {
     if (g_cancellable_set_error_if_cancelled (cancellable, error))
       return FALSE;
-    mien_batcher_fill (self->batcher, self->epoch + 1, step, mien_tensor_f32 (faces), mien_tensor_f32 (targets), labels, self->threads);
-    mien_context_set_seed (self->context, self->recipe.seed * 1000003u + (guint64) self->step);
-    if (!mien_context_run (self->context, inputs, error))
+    const MienBatch *now = mien_batcher_take (self->batcher, self->epoch + 1, step);
+    if (!run_network (self, now, error))
       return FALSE;
-    const float now = *mien_tensor_f32 (mien_context_output (self->context, 0));
-    if (!isfinite (now)) {
-      g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DIVERGED,
-                   _("the loss is not a number any more in epoch %d: the learning rate is too high; the best model so far is kept"), self->epoch + 1);
+    const float step_loss = *mien_tensor_f32 (mien_context_output (self->context, 0));
+    if (!isfinite (step_loss))
+      return fail_diverged (self, error);
+    loss += step_loss;
+    right += count_right (mien_context_output (self->context, self->logits)->data, now->labels, batch);
+    progress->lr = self->lr_scale * mien_schedule_lr (&self->recipe, self->step, n_steps);
+    if (!update (self, now, progress->lr, error))
       return FALSE;
-    }
-    progress->lr = learning_rate (self, n_steps);
-    update (self, progress->lr);
-    loss += now;
-    right += count_right (mien_context_output (self->context, self->logits)->data, labels, batch);
 
     const gint64 time = g_get_monotonic_time ();
     progress->step = step + 1;
@@ -269,36 +330,7 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
       next_report = time + PROGRESS_PERIOD_US;
     }
   }
-  return TRUE;
-}
-
-static char *
-with_suffix (const char *out_path, const char *suffix)
-{
-  g_autofree char *stem = g_str_has_suffix (out_path, ".onnx") ? g_strndup (out_path, strlen (out_path) - 5) : g_strdup (out_path);
-
-  return g_strconcat (stem, suffix, NULL);
-}
-
-static gboolean
-append_log (const char *path, const MienTrainProgress *p, GError **error)
-{
-  const double numbers[] = { p->train_loss, p->train_accuracy, p->val_loss, p->val_accuracy, p->val_accuracy_clean, p->lr, p->images_per_s, p->seconds };
-  const char *const names[] = { "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_accuracy_clean", "lr", "images_per_s", "seconds" };
-  g_autoptr (GString) line = g_string_new (NULL);
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-  FILE *file = g_fopen (path, "a");
-
-  g_string_append_printf (line, "{\"epoch\":%d", p->epoch);
-  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++)
-    g_string_append_printf (line, ",\"%s\":%s", names[i], g_ascii_formatd (text, sizeof text, "%.6g", numbers[i]));
-  g_string_append_printf (line, ",\"best\":%s}\n", p->best ? "true" : "false");
-  const gboolean ok = file != NULL && fputs (line->str, file) >= 0;
-  if (file == NULL || fclose (file) != 0 || !ok) {
-    g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), _("%s: cannot be written: %s"), path, g_strerror (errno));
-    return FALSE;
-  }
-  return TRUE;
+  return is_sound (self) || fail_diverged (self, error);
 }
 
 /* After an epoch: scores, best model, checkpoint, log. */
@@ -320,10 +352,14 @@ finish_epoch (MienRun *self, MienTrainProgress *progress, const char *out_path, 
     if (out_path != NULL && !mien_model_save (self->model, out_path, error))
       return FALSE;
   }
+  if (mien_schedule_cuts (&self->recipe, self->epoch, self->best_epoch, self->cut_epoch)) {
+    self->lr_scale *= self->recipe.plateau_factor;
+    self->cut_epoch = self->epoch;
+  }
   if (out_path == NULL)
     return TRUE;
-  g_autofree char *log_path = with_suffix (out_path, ".log.jsonl"), *checkpoint_path = with_suffix (out_path, ".ckpt");
-  if (!append_log (log_path, progress, error))
+  g_autofree char *checkpoint_path = mien_run_path (out_path, ".ckpt");
+  if (!mien_run_append_log (out_path, progress, error))
     return FALSE;
   const double before = self->seconds;
   self->seconds = progress->seconds;
@@ -336,12 +372,47 @@ finish_epoch (MienRun *self, MienTrainProgress *progress, const char *out_path, 
 static gboolean
 resume_run (MienRun *self, const char *out_path, GError **error)
 {
-  g_autofree char *checkpoint_path = with_suffix (out_path, ".ckpt");
+  g_autofree char *checkpoint_path = mien_run_path (out_path, ".ckpt");
 
-  if (!mien_run_load_checkpoint (self, checkpoint_path, error))
+  if (!mien_run_load_checkpoint (self, checkpoint_path, error) || !mien_run_cut_log (out_path, self->epoch, error))
     return FALSE;
   self->model = mien_model_load (out_path, error);
   return self->model != NULL;
+}
+
+/* After a loss that is no number: the state before this epoch, at half the learning rate. FALSE when the recipe has had enough. */
+static gboolean
+roll_back (MienRun *self, GBytes *sound)
+{
+  const int n_rollbacks = self->n_rollbacks + 1;
+  const double lr_scale = self->lr_scale / 2, seconds = self->seconds;
+
+  if (n_rollbacks > self->recipe.rollbacks || !mien_run_set_state (self, sound, "", NULL))
+    return FALSE;
+  self->n_rollbacks = n_rollbacks;
+  self->lr_scale = lr_scale;
+  self->seconds = seconds;
+  return TRUE;
+}
+
+/* An epoch, from the start again as often as it takes. */
+static gboolean
+run_sound_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainProgressFn report, gpointer report_data,
+                 GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GBytes) sound = self->recipe.rollbacks > 0 ? mien_run_dup_state (self) : NULL;
+
+  for (;;) {
+    GError *problem = NULL;
+    progress->rollbacks = self->n_rollbacks;
+    if (run_epoch (self, progress, start, report, report_data, cancellable, &problem))
+      return TRUE;
+    if (!g_error_matches (problem, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DIVERGED) || sound == NULL || !roll_back (self, sound)) {
+      g_propagate_error (error, problem);
+      return FALSE;
+    }
+    g_error_free (problem);
+  }
 }
 
 static gboolean
@@ -357,7 +428,7 @@ loop (MienRun *self, const char *out_path, MienTrainProgressFn report, gpointer 
       .val_accuracy = NAN,
       .val_accuracy_clean = NAN,
     };
-    if (!run_epoch (self, &progress, start, report, report_data, cancellable, error) || !finish_epoch (self, &progress, out_path, error))
+    if (!run_sound_epoch (self, &progress, start, report, report_data, cancellable, error) || !finish_epoch (self, &progress, out_path, error))
       return FALSE;
     if (report != NULL)
       report (&progress, report_data);
@@ -376,16 +447,18 @@ mien_train (const MienRecipe *recipe, MienDataset *data, const char *out_path, g
   GError *local = NULL;
 
   self->recipe = *recipe;
-  self->threads = mien_threads_new (threads);
-  if (!take_data (self, data, error) || !build_network (self, error))
+  self->lr_scale = 1;
+  if (!mien_recipe_check (recipe, error))
     return NULL;
-  self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std);
+  self->threads = mien_threads_new (threads);
+  if (!take_data (self, data, error) || !build_network (self, error) || !ask_teachers (self, cancellable, error))
+    return NULL;
+  self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std, self->soft);
   if (resume && out_path != NULL) {
     if (!resume_run (self, out_path, error))
       return NULL;
-  } else if (out_path != NULL) {
-    g_autofree char *log_path = with_suffix (out_path, ".log.jsonl");
-    g_unlink (log_path);
+  } else if (out_path != NULL && !mien_run_cut_log (out_path, 0, error)) {
+    return NULL;
   }
   if (!loop (self, out_path, progress, progress_data, cancellable, &local) &&
       (self->model == NULL || !g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED))) {

@@ -7,48 +7,24 @@
  *
  * Files    OUT.onnx (best epoch so far, written atomically), OUT.log.jsonl (one object an epoch), OUT.ckpt (everything needed
  *          to resume bit for bit)
- * Errors   MIEN_TRAIN_ERROR, and those of the dataset and files
+ * Errors   MIEN_TRAIN_ERROR, MIEN_RECIPE_ERROR, and those of the dataset and files
  * Thread   see each function */
 #pragma once
 
-#include "data/mien-augment.h"
 #include "data/mien-dataset.h"
 #include "model/mien-model.h"
+#include "train/mien-recipe.h"
 
 G_BEGIN_DECLS
 
 #define MIEN_TRAIN_ERROR (mien_train_error_quark ())
 GQuark mien_train_error_quark (void);
 typedef enum {
-  MIEN_TRAIN_ERROR_RECIPE,   /* no such recipe or architecture, or a value outside its range */
-  MIEN_TRAIN_ERROR_DATA,     /* too little data, a class missing, no public split */
+  MIEN_TRAIN_ERROR_RECIPE,   /* no such architecture, a teacher of other labels */
+  MIEN_TRAIN_ERROR_DATA,     /* too little data, a class missing, no public split, private pictures among it */
   MIEN_TRAIN_ERROR_DIVERGED, /* the loss is not a number any more */
   MIEN_TRAIN_ERROR_CHECKPOINT, /* damaged, or of another run */
 } MienTrainError;
-
-/* Everything that decides a run. Plain data; copy by assignment. */
-typedef struct {
-  const char *name;      /* recipe name, static */
-  const char *summary;   /* one sentence, static */
-  const char *arch;      /* architecture name, static: train/mien-arch.h */
-  int epochs;
-  int batch;
-  float lr;              /* peak learning rate */
-  float momentum;
-  float weight_decay;    /* decoupled, weights only (not biases, not normalisation) */
-  float label_smoothing;
-  float dropout;
-  float drop_path;       /* chance that a residual branch is left out for a face */
-  float mixup_alpha;     /* 0: none */
-  float ema;             /* decay of the weights' moving average a step; 0: none */
-  int warmup_epochs;     /* then cosine to zero */
-  int patience;          /* stop after so many epochs without a better public score; 0: never */
-  MienAugment augment;
-  guint64 seed;
-} MienRecipe;
-
-const MienRecipe *mien_recipe_find (const char *name);     /* NULL when there is none */
-const char *const *mien_recipe_list (void);                /* NULL-terminated names */
 
 typedef struct {
   int epoch;             /* from 1 */
@@ -63,6 +39,7 @@ typedef struct {
   double seconds_left;   /* estimate */
   gboolean epoch_done;
   gboolean best;         /* this epoch is the best so far */
+  int rollbacks;         /* how often the run went back an epoch after a loss that was no number */
 } MienTrainProgress;
 
 typedef void (*MienTrainProgressFn) (const MienTrainProgress *progress, gpointer data);

@@ -170,6 +170,7 @@ test_geometry_limits (void)
     { { .shift = .1f }, 4.8 * G_SQRT2, 4. },
     { { .rotate_deg = 20 }, 2 * 12 * sin (10 * G_PI / 180), 3. },
     { { .scale = .2f }, 12 * .2, 2. },
+    { { .crop = .8f }, 12 * (1 / .77 - 1) + 5.7 / .77, 3. }, /* sides from sqrt (.8 * .75), 49 / 2 * (1 - .77) to either side */
   };
 
   for (int c = 0; c < (int) G_N_ELEMENTS (cases); c++) {

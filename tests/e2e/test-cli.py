@@ -196,6 +196,8 @@ def _():
     fails(2, 'evaluate', '--data', 'x', '--cpu', 'z80', says='--cpu')
     fails(2, 'train', '--data', 'x', '--out', 'y', '--recipe', 'cake', says='“cake”')
     fails(2, 'train', '--data', 'x', '--out', 'y', '--arch', 'gothic', says=['“gothic”', 'simple3'])
+    fails(2, 'train', '--data', 'x', '--out', 'y', '--recipe', 'nano', '--set', 'dropout=2', says=['dropout', '0.95', '“2”'])
+    fails(2, 'train', '--data', 'x', '--out', 'y', '--recipe', 'nano', '--set', 'taste=2', says=['“taste”', 'dropout'])
     fails(2, 'bench', '--batch', '0', says='--batch')
     fails(2, 'bench', '--threads', 'many', says='threads')
     fails(2, 'bench', 'x', says='“x”')
@@ -362,11 +364,12 @@ def _():
 
 @test('train --list names architectures and recipes with what they cost')
 def _():
-    archs, recipes = works('train', '--list').out.strip().split('\n\n')
+    archs, recipes, settings = works('train', '--list').out.strip().split('\n\n')
     costs = {line.split()[0]: [int(word) for word in line.split()[1:3]] for line in archs.split('\n')[1:]}
     for name, most in (('nano', 5e6), ('small', 40e6), ('best', 300e6), ('simple3', 1e9)):
         assert 0 < costs[name][0] <= most and costs[name][1] > 1000, (name, costs)
         assert any(line.split()[:2] == [name, name] for line in recipes.split('\n')), recipes
+        assert any(line.startswith(f'{name} ') and 'label-smoothing=' in line for line in settings.split('\n')), settings
 
 
 def first_recipe():

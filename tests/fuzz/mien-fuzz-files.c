@@ -78,7 +78,6 @@ make_run (void)
 
   run->recipe = *mien_recipe_find (mien_recipe_list ()[0]);
   run->data_hash = g_strdup ("none");
-  run->parameters = g_array_new (FALSE, FALSE, sizeof (MienRunParameter));
   run->net = g_new0 (MienNet, 1);
   run->use = g_new0 (MienNet, 1);
   run->net->graph = mien_graph_new ("train", 13);

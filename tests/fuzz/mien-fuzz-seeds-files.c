@@ -91,11 +91,14 @@ make_checkpoint (void)
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     g_variant_builder_add (&tensors, "(s@ay)", names[i], g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, weights, sizeof weights, 1));
   g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "format", "s", "mien checkpoint 1");
+  g_variant_dict_insert (&dict, "format", "s", "mien checkpoint 2");
   g_variant_dict_insert (&dict, "run", "s", "another");
   g_variant_dict_insert (&dict, "epoch", "i", 3);
   g_variant_dict_insert (&dict, "step", "x", (gint64) 30);
   g_variant_dict_insert (&dict, "seconds", "d", 1.5);
+  g_variant_dict_insert (&dict, "lr-scale", "d", 1.0);
+  g_variant_dict_insert (&dict, "cut-epoch", "i", 0);
+  g_variant_dict_insert (&dict, "rollbacks", "i", 0);
   g_variant_dict_insert (&dict, "best-epoch", "i", 2);
   g_variant_dict_insert (&dict, "best", "(ddd)", 1.0, 0.5, 0.5);
   g_variant_dict_insert_value (&dict, "tensors", g_variant_builder_end (&tensors));

@@ -276,15 +276,15 @@ test_dropout (gconstpointer rows)
   g_assert_cmpint (memcmp (mien_context_output (context, 0)->data, first->data, mien_tensor_n_bytes (first)), !=, 0);
 }
 
-/* Loss and gradient by hand: logits 0, ln 2, ln 5 are probabilities 1/8, 2/8, 5/8. */
+/* Loss and gradient by hand: logits 0, ln 2, ln 5 are probabilities 1/8, 2/8, 5/8. The second row has a weight of 3. */
 static void
 test_loss (void)
 {
   g_autoptr (MienGraph) graph = mien_graph_new ("test", 13);
   const MienShape shape = mien_shape (2, 2, 3);
   MienTensor *z = mien_tensor_new (MIEN_F32, &shape), *t = mien_tensor_new (MIEN_F32, &shape);
-  const float logits[] = { 0, logf (2), logf (5), 1, 1, 1 }, targets[] = { 0, 1, 0, 0.5f, 0.5f, 0 };
-  const double want_loss = (log (4) + log (3)) / 2, want_grad[] = { 1 / 16., -6 / 16., 5 / 16., -1 / 12., -1 / 12., 2 / 12. };
+  const float logits[] = { 0, logf (2), logf (5), 1, 1, 1 }, targets[] = { 0, 1, 0, 1.5f, 1.5f, 0 };
+  const double want_loss = (log (4) + 3 * log (3)) / 2, want_grad[] = { 1 / 16., -6 / 16., 5 / 16., -3 / 12., -3 / 12., 6 / 12. };
   g_autoptr (GError) error = NULL;
   const MienPlanOptions options = { .cpu = MIEN_CPU_C };
 

@@ -120,7 +120,10 @@ test_learns_and_repeats (void)
   g_assert_no_error (error);
   g_assert_cmpstr (mien_model_get_label (model, 3), ==, "happy");
   g_assert_cmpint (mien_model_get_input_size (model), ==, 48);
-  g_assert_nonnull (mien_model_get_metadata (model, "mien.scores"));
+  static const char *const card[] = { "mien.scores", "mien.scores.mirrored", "mien.recipe", "mien.recipe.settings", "mien.dataset", "mien.training",
+                                      "mien.cost", "mien.calibration" };
+  for (gsize i = 0; i < G_N_ELEMENTS (card); i++)
+    g_assert_nonnull (mien_model_get_metadata (model, card[i]));
   g_assert_false (mien_model_is_guessed (model));
   mien_test_remove_dir (dir);
 }
@@ -184,18 +187,137 @@ test_bad_data (void)
   expect_data_error (data, "10 training pictures");
 }
 
-/* A learning rate out of all proportion: the loss leaves the numbers, the run says so. */
+/* One private picture among the data, and nothing is trained. */
+static void
+test_private_is_refused (void)
+{
+  g_autoptr (MienDataset) data = make_stripes ();
+
+  data->splits[3] = MIEN_SPLIT_PRIVATE;
+  expect_data_error (data, "private");
+}
+
+/* A learning rate out of all proportion: the loss leaves the numbers, the run says so; what was good before is still there. */
 static void
 test_diverges (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "m.onnx", NULL), *checkpoint = g_build_filename (dir, "m.ckpt", NULL);
+  g_autofree char *before = NULL, *after = NULL;
+  g_autoptr (MienDataset) data = make_stripes ();
+  MienRecipe recipe = make_recipe ();
+  g_autoptr (GError) error = NULL;
+  gsize n_before, n_after;
+
+  recipe.epochs = 1;
+  mien_model_unref (mien_train (&recipe, data, path, FALSE, 1, NULL, NULL, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (checkpoint, &before, &n_before, NULL));
+
+  recipe.lr = 1e30f;
+  recipe.warmup_epochs = 0;
+  recipe.rollbacks = 2; /* a quarter of too much is too much */
+  g_assert_null (mien_train (&recipe, data, path, FALSE, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DIVERGED);
+  g_assert_nonnull (strstr (error->message, "epoch 1"));
+  g_assert_true (g_file_get_contents (checkpoint, &after, &n_after, NULL));
+  g_assert_cmpmem (before, n_before, after, n_after);
+  mien_test_remove_dir (dir);
+}
+
+static void
+count_rollbacks_cb (const MienTrainProgress *progress, gpointer data)
+{
+  int *n_rollbacks = data;
+
+  *n_rollbacks = progress->rollbacks;
+}
+
+/* The same halved until it is bearable, and the run ends with a network that answers. */
+static void
+test_rolls_back (void)
 {
   g_autoptr (MienDataset) data = make_stripes ();
   MienRecipe recipe = make_recipe ();
   g_autoptr (GError) error = NULL;
+  int n_rollbacks = 0;
 
   recipe.lr = 1e30f;
   recipe.warmup_epochs = 0;
+  recipe.epochs = 1;
+  recipe.rollbacks = 100;
+  g_autoptr (MienModel) model = mien_train (&recipe, data, NULL, FALSE, 1, count_rollbacks_cb, &n_rollbacks, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (model);
+  g_assert_cmpint (n_rollbacks, >, 3);
+  g_assert_cmpint (n_rollbacks, <=, 100);
+}
+
+static MienModel *
+train_with (const MienRecipe *recipe, MienDataset *data, const char *path, gboolean resume, int stop_after)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  Watch watch = { cancellable, stop_after };
+  MienModel *model = mien_train (recipe, data, path, resume, 2, watch_cb, &watch, cancellable, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (model);
+  if (stop_after == 0)
+    g_assert_cmpfloat (watch.accuracy, >, 0.4); /* chance is 1 in 7 */
+  return model;
+}
+
+/* Everything a recipe can ask for, at once: learns, and goes on to the same file after a stop. */
+static void
+test_all_settings (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *teacher = g_build_filename (dir, "teacher.onnx", NULL), *whole = g_build_filename (dir, "whole.onnx", NULL);
+  g_autofree char *parts = g_build_filename (dir, "parts.onnx", NULL);
+  const char *const teachers[] = { teacher, teacher, NULL };
+  g_autoptr (MienDataset) data = make_stripes ();
+  MienRecipe recipe = make_recipe ();
+
+  mien_model_unref (train_with (&recipe, data, teacher, FALSE, 0));
+  recipe.teachers = teachers;
+  recipe.arch = "small"; /* with residual blocks */
+  recipe.optimiser = MIEN_OPTIMISER_ADAMW;
+  recipe.lr = 0.003f;
+  recipe.schedule = MIEN_SCHEDULE_PLATEAU;
+  recipe.plateau_epochs = 1;
+  recipe.rest_epochs = 1;
+  recipe.sam = 0.05f;
+  recipe.ema = 0.9f;
+  recipe.class_balance = 0.5f;
+  recipe.drop_path = 0.1f;
+  recipe.mixup_alpha = 0.2f;
+  recipe.cutmix = 0.2f;
+  recipe.augment = (MienAugment) { .shift = 0.03f, .crop = 0.9f, .noise = 3, .erase = 0.2f, .erase_area = 0.1f };
+  g_autoptr (MienModel) model = train_with (&recipe, data, whole, FALSE, 0);
+  mien_model_unref (train_with (&recipe, data, parts, FALSE, 2));
+  mien_model_unref (train_with (&recipe, data, parts, TRUE, 0));
+  assert_same_file (whole, parts);
+  g_assert_nonnull (strstr (mien_model_get_metadata (model, "mien.recipe.settings"), "optimiser=adamw"));
+  g_assert_true (g_str_has_prefix (mien_model_get_metadata (model, "mien.teachers"), "2, sha256 "));
+  mien_test_remove_dir (dir);
+}
+
+static void
+test_bad_teacher (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "nobody.onnx", NULL);
+  const char *const teachers[] = { path, NULL };
+  g_autoptr (MienDataset) data = make_stripes ();
+  MienRecipe recipe = make_recipe ();
+  g_autoptr (GError) error = NULL;
+
+  recipe.teachers = teachers;
   g_assert_null (mien_train (&recipe, data, NULL, FALSE, 1, NULL, NULL, NULL, &error));
-  g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DIVERGED);
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+  g_assert_nonnull (strstr (error->message, "nobody.onnx"));
+  mien_test_remove_dir (dir);
 }
 
 int
@@ -205,6 +327,10 @@ main (int argc, char **argv)
   g_test_add_func ("/train/learns-and-repeats", test_learns_and_repeats);
   g_test_add_func ("/train/resume-refuses", test_resume_refuses);
   g_test_add_func ("/train/bad-data", test_bad_data);
+  g_test_add_func ("/train/private-is-refused", test_private_is_refused);
   g_test_add_func ("/train/diverges", test_diverges);
+  g_test_add_func ("/train/rolls-back", test_rolls_back);
+  g_test_add_func ("/train/all-settings", test_all_settings);
+  g_test_add_func ("/train/bad-teacher", test_bad_teacher);
   return g_test_run ();
 }

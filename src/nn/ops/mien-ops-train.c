@@ -5,8 +5,8 @@
  *   DropoutTrain (X) -> Y           attributes ratio, salt; kept elements are scaled by 1 / (1 - ratio); the choice depends on the run's
  *                                   seed, salt and position only, so the same operator applied to dY is its gradient; with attribute
  *                                   rows = 1 whole rows X[n] are kept or not (stochastic depth)
- *   SoftmaxLoss (Z, T) -> loss, dZ  Z[N][L] logits, T[N][L] targets (each row sums to 1); loss = mean of -sum (T log softmax (Z));
- *                                   dZ = (softmax (Z) - T) / N
+ *   SoftmaxLoss (Z, T) -> loss, dZ  Z[N][L] logits, T[N][L] targets (each row sums to that face's weight); loss = mean of
+ *                                   -sum (T log softmax (Z)); dZ = (sum (T) softmax (Z) - T) / N
  *   SumRows (dY) -> db              dY[N][K], db[K] = sum over N
  *   ReshapeLike (dY, X) -> dX       dY's elements in X's shape */
 #include "mien-config.h"
@@ -99,16 +99,16 @@ run_loss (MienOpCtx *ctx, GError **error)
   double loss = 0;
 
   for (int i = 0; i < n; i++, z += n_labels, t += n_labels, dz += n_labels) {
-    double highest = z[0], total = 0;
+    double highest = z[0], total = 0, weight = 0;
     for (int j = 1; j < n_labels; j++)
       highest = MAX (highest, z[j]);
     for (int j = 0; j < n_labels; j++)
-      total += exp (z[j] - highest);
+      total += exp (z[j] - highest), weight += t[j];
     for (int j = 0; j < n_labels; j++) {
       const double log_p = z[j] - highest - log (total);
       if (t[j] != 0)
         loss -= t[j] * log_p;
-      dz[j] = (float) ((exp (log_p) - t[j]) / n);
+      dz[j] = (float) ((weight * exp (log_p) - t[j]) / n);
     }
   }
   *(float *) ctx->out[0]->data = (float) (loss / n);

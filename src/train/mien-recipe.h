@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Recipes: everything that decides a training run, by name, and each setting by name.
+ *
+ * Thread   pure */
+#pragma once
+
+#include "data/mien-augment.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  MIEN_SCHEDULE_COSINE,   /* one half wave down to zero (Loshchilov and Hutter 2017) */
+  MIEN_SCHEDULE_RESTARTS, /* half waves that start again at the top, each cycle_growth times as long as the one before */
+  MIEN_SCHEDULE_PLATEAU,  /* level; down by plateau_factor after plateau_epochs epochs without a better public score */
+} MienSchedule;
+
+typedef enum {
+  MIEN_OPTIMISER_SGD,   /* Nesterov momentum, as in Sutskever et al. 2013 in the form of PyTorch */
+  MIEN_OPTIMISER_ADAMW, /* Loshchilov and Hutter 2019; beta1 is the momentum */
+} MienOptimiser;
+
+/* Plain data; copy by assignment. What is 0 is off. */
+typedef struct {
+  const char *name;      /* recipe name, static */
+  const char *summary;   /* one sentence, static */
+  const char *arch;      /* architecture name, static: train/mien-arch.h */
+  int epochs;
+  int batch;
+  guint64 seed;
+
+  int optimiser;         /* MienOptimiser */
+  float lr;              /* largest learning rate */
+  float momentum;
+  float beta2;           /* AdamW: decay of the squares' mean */
+  float weight_decay;    /* decoupled, weights only (not biases, not normalisation) */
+  float sam;             /* radius of sharpness-aware minimisation (Foret et al. 2021), twice the arithmetic */
+  float ema;             /* decay of the weights' moving average a step */
+
+  int schedule;          /* MienSchedule */
+  int warmup_epochs;     /* from zero, in a straight line */
+  int cycle_epochs;      /* restarts: the first cycle */
+  float cycle_growth;
+  int plateau_epochs;
+  float plateau_factor;
+  int rest_epochs;       /* the last epochs at learning rate 0: averages and running statistics settle */
+  int rollbacks;         /* after a loss that is no number: go back an epoch and halve the learning rate, at most so often */
+  int patience;          /* stop after so many epochs without a better public score */
+
+  float label_smoothing;
+  float class_balance;   /* weight of a class: (1 / its share)^class_balance, with a mean of 1 over the faces */
+  float dropout;
+  float drop_path;       /* chance that a residual branch is left out for a face */
+  float mixup_alpha;     /* Zhang et al. 2018 */
+  float cutmix;          /* chance of a rectangle from another face instead (Yun et al. 2019) */
+
+  const char *const *teachers; /* (nullable) model files, NULL-terminated; borrowed, must outlive the run */
+  float teacher_weight;        /* share of the teachers' answer in the target, the label has the rest */
+  float teacher_temperature;   /* softens the answer: p^(1/T), normalised (Hinton et al. 2015) */
+
+  MienAugment augment;
+} MienRecipe;
+
+#define MIEN_RECIPE_ERROR (mien_recipe_error_quark ())
+GQuark mien_recipe_error_quark (void);
+typedef enum {
+  MIEN_RECIPE_ERROR_SETTING, /* no such setting, or a value outside its range */
+} MienRecipeError;
+
+const MienRecipe *mien_recipe_find (const char *name); /* NULL when there is none */
+const char *const *mien_recipe_list (void);            /* NULL-terminated names */
+
+/* "dropout=0.3". Names are those of mien_recipe_describe(). */
+gboolean mien_recipe_set (MienRecipe *self, const char *assignment, GError **error);
+
+/* FALSE when a setting is outside its range. */
+gboolean mien_recipe_check (const MienRecipe *self, GError **error);
+
+/* "arch=small epochs=45 ...": every setting that is not off, exactly (as %.9g) and without teachers. (transfer full) */
+char *mien_recipe_describe (const MienRecipe *self);
+
+G_END_DECLS
