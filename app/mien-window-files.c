@@ -10,6 +10,8 @@
 
 static const char *const photo_types[] = { "image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif", "image/avif", NULL };
 
+static const char *const network_patterns[] = { "*.onnx", "*.h5", "*.hdf5", NULL };
+
 /* By the name alone: asking the file system could block on a slow disk. What a photo truly is, its decoder finds out. */
 static MienOpenKind
 guess_kind (GFile *file)
@@ -18,8 +20,9 @@ guess_kind (GFile *file)
   g_autofree char *lower = name != NULL ? g_ascii_strdown (name, -1) : g_strdup ("");
   g_autofree char *type = g_content_type_guess (lower, NULL, 0, NULL);
 
-  if (g_str_has_suffix (lower, ".onnx"))
-    return MIEN_OPEN_MODEL;
+  for (int i = 0; network_patterns[i] != NULL; i++)
+    if (g_str_has_suffix (lower, network_patterns[i] + 1))
+      return MIEN_OPEN_MODEL;
   if (g_content_type_is_a (type, "video/*") || g_str_has_prefix (type, "video/") || g_str_equal (type, "application/x-matroska") ||
       g_str_equal (type, "application/ogg"))
     return MIEN_OPEN_VIDEO;
@@ -80,15 +83,15 @@ mien_window_open (MienWindow *self, GFile **files, int n_files)
 /* Choosing */
 
 static void
-add_filter (GtkFileChooser *chooser, const char *name, const char *const *mime_types, const char *pattern)
+add_filter (GtkFileChooser *chooser, const char *name, const char *const *mime_types, const char *const *patterns)
 {
   g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
 
   gtk_file_filter_set_name (filter, name);
   for (int i = 0; mime_types != NULL && mime_types[i] != NULL; i++)
     gtk_file_filter_add_mime_type (filter, mime_types[i]);
-  if (pattern != NULL)
-    gtk_file_filter_add_pattern (filter, pattern);
+  for (int i = 0; patterns != NULL && patterns[i] != NULL; i++)
+    gtk_file_filter_add_pattern (filter, patterns[i]);
   gtk_file_chooser_add_filter (chooser, filter);
 }
 
@@ -111,6 +114,7 @@ chosen_cb (GtkNativeDialog *dialog, int response, MienWindow *self)
 void
 mien_window_choose_files (MienWindow *self, MienOpenKind kind)
 {
+  static const char *const all_patterns[] = { "*", NULL };
   static const char *const video_types[] = { "video/*", NULL };
   static const char *const image_types[] = { "image/*", NULL };
   static const char *const any_types[] = { "image/*", "video/*", NULL };
@@ -123,14 +127,14 @@ mien_window_choose_files (MienWindow *self, MienOpenKind kind)
   gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
   gtk_file_chooser_set_select_multiple (chooser, kind == MIEN_OPEN_PHOTO || kind == MIEN_OPEN_ANY);
   if (kind == MIEN_OPEN_ANY)
-    add_filter (chooser, _("Photos, Videos and Networks"), any_types, "*.onnx");
+    add_filter (chooser, _("Photos, Videos and Networks"), any_types, network_patterns);
   if (kind == MIEN_OPEN_PHOTO)
     add_filter (chooser, _("Photos"), image_types, NULL);
   if (kind == MIEN_OPEN_VIDEO)
     add_filter (chooser, _("Videos"), video_types, NULL);
   if (kind == MIEN_OPEN_MODEL)
-    add_filter (chooser, _("Networks (ONNX)"), NULL, "*.onnx");
-  add_filter (chooser, _("All Files"), NULL, "*");
+    add_filter (chooser, _("Networks (ONNX, Keras)"), NULL, network_patterns);
+  add_filter (chooser, _("All Files"), NULL, all_patterns);
   g_object_set_data (G_OBJECT (chooser), "kind", GINT_TO_POINTER (kind));
   g_signal_connect_object (chooser, "response", G_CALLBACK (chosen_cb), self, 0);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));

@@ -17,6 +17,7 @@ static const struct {
   { "train", mien_cli_train, "a model from a data set" },
   { "run", mien_cli_run, "any ONNX model on NumPy files" },
   { "bench", mien_cli_bench, "how fast a model runs here" },
+  { "convert", mien_cli_convert, "a Keras model to ONNX; labels and input of a model by others" },
   { "info", mien_cli_info, "layers, sizes and metadata of a model" },
 };
 

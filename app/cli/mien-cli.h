@@ -23,6 +23,7 @@ enum {
 /* argv[0] is the command's name. Each returns the exit status. */
 int mien_cli_analyze (int argc, char **argv);
 int mien_cli_bench (int argc, char **argv);
+int mien_cli_convert (int argc, char **argv);
 int mien_cli_evaluate (int argc, char **argv);
 int mien_cli_info (int argc, char **argv);
 int mien_cli_run (int argc, char **argv);

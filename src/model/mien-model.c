@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "keras/mien-keras.h"
 #include "model/mien-model-metadata.h"
 #include "model/mien-model-private.h"
 #include "nn/mien-file.h"
@@ -343,7 +344,7 @@ MienModel *
 mien_model_load (const char *path, GError **error)
 {
   g_autofree char *name = mien_file_shown_name (path);
-  MienGraph *graph = mien_onnx_read (path, error);
+  MienGraph *graph = mien_keras_is_model (path) ? mien_keras_read (path, NULL, error) : mien_onnx_read (path, error);
   MienModel *self = graph != NULL ? take_graph (graph, path, error) : NULL;
 
   if (graph != NULL && self == NULL)

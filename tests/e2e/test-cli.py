@@ -24,7 +24,7 @@ CLI = os.environ['MIEN_CLI']
 MAKE_DEMO = os.environ['MIEN_MAKE_DEMO']
 WORK = tempfile.mkdtemp(prefix='mien-test-')
 atexit.register(shutil.rmtree, WORK, ignore_errors=True)
-COMMANDS = ('analyze', 'evaluate', 'train', 'run', 'bench', 'info')
+COMMANDS = ('analyze', 'evaluate', 'train', 'run', 'bench', 'convert', 'info')
 LABELS = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral']
 HOLD_MS, MORPH_MS = 2200, 600  # the demo camera's rhythm
 
@@ -583,6 +583,55 @@ def _():
 
 def read_npy_any(name):
     return read_npy(name)[1]
+
+
+@test('convert: a Keras model answers as it did, from one file and from two')
+def _():
+    for folder, files in (('models/oarriaga-mini-xception-119', ['fer2013_mini_XCEPTION.119-0.65.hdf5']),
+                          ('models/akipekoren-weights-and-json', ['fer.json', 'fer.h5'])):
+        files = [os.path.join(shared(folder), name) for name in files]
+        got = works('convert', *files, path('keras.onnx'))
+        equal((json.loads(got.out)['labels'], json.loads(got.out)['guessed']), (LABELS, True))
+        assert '--labels' in got.err, got.err
+        works('run', path('keras.onnx'), os.path.join(shared(folder), 'input.npy'), '-o', path('keras.npy'))
+        shape, values = read_npy(path('keras.npy'))
+        wanted = read_npy_any(os.path.join(shared(folder), 'expected.npy'))
+        equal(shape, (32, 7))
+        assert max(abs(a - b) for a, b in zip(values, wanted)) < 1e-5
+
+
+@test('convert: what a file does not say can be set, and is checked')
+def _():
+    model = shared('odd/models/good-tiny.onnx')
+    names = 'neutral,happy,sad,angry,fear,disgust,surprise'
+    got = works('convert', model, path('set.onnx'), '--labels', names, '--scale', '0.0078431373', '--mean', '1', '--crop-margin', '0.2')
+    equal(json.loads(got.out)['labels'], names.split(','))
+    equal((json.loads(got.out)['guessed'], got.err), (False, ''))
+    metadata = json.loads(works('info', path('set.onnx')).out)['metadata']
+    equal((metadata['mien.labels'], metadata['mien.input.mean'], metadata['mien.crop.margin']), (names, '1', '0.2'))
+    fails(1, 'convert', model, path('bad.onnx'), '--labels', 'a,b', says=['good-tiny.onnx', 'labels'])
+    fails(1, 'convert', model, path('bad.onnx'), '--std', '0', says=['good-tiny.onnx', 'mien.input.std'])
+    fails(2, 'convert', shared('odd/models/keras-good-tiny.h5'), says='.onnx')
+    fails(2, 'convert', 'model.json', write('weights.h5', 'precious'), says='weights.h5')
+    fails(1, 'convert', path('nothing.h5'), path('bad.onnx'), says='nothing.h5')
+    with open(path('weights.h5'), encoding='utf-8') as file:
+        equal(file.read(), 'precious')
+    assert not os.path.exists(path('bad.onnx'))
+
+
+@test('convert: odd Keras files do what their index says')
+def _():
+    folder = shared('odd')
+    with open(os.path.join(folder, 'index.tsv'), encoding='utf-8') as file:
+        rows = [row for row in csv.DictReader(file, delimiter='\t', quoting=csv.QUOTE_NONE) if row['file'].startswith('models/keras')]
+    assert len(rows) > 10
+    for row in rows:
+        name = os.path.join(folder, row['file'])
+        if row['expect'] == 'refuse':
+            fails(1, 'convert', name, path('odd.onnx'), says=os.path.basename(name), timeout=10)
+        elif row['expect'] == 'open':
+            works('convert', name, path('opened.onnx'), timeout=10)
+    assert not os.path.exists(path('odd.onnx'))
 
 
 # Places and surroundings
