@@ -26,7 +26,7 @@ is_needed (const Tape *tape, const MienNode *node, int input)
 static const MienNode *
 blocked_producer (const MienGraph *graph, int value)
 {
-  static const char *const ops[] = { "ToBlocked", "TrainConvGradX", "TrainNormGrad", "TrainMaxPoolGrad", "TrainAverageGrad", "TrainAdd", NULL };
+  static const char *const ops[] = { "ToBlocked", "TrainConvGradX", "TrainNormGrad", "TrainMaxPoolGrad", "TrainAverageGrad", "TrainAdd", "TrainBiasGrad", NULL };
   const MienNode *node = mien_graph_producer (graph, value);
 
   return node != NULL && g_str_equal (node->domain, "mien") && g_strv_contains (ops, node->op) ? node : NULL;
@@ -205,7 +205,20 @@ static void
 blocked_conv_grad (Tape *tape, const MienNode *node, int dy)
 {
   const int x = node->inputs[0], w = node->inputs[1];
+  const gboolean rectified = mien_node_attr (node, "mien.lo") != NULL, biased = node->n_inputs > 2;
 
+  if (rectified || biased) {
+    const int inputs[] = { node->outputs[0], dy, biased ? node->inputs[2] : -1 };
+    int outputs[2];
+    MienNode *grad = add_grad (tape, "TrainBiasGrad", inputs, 3, outputs, biased ? 2 : 1);
+    copy_layout (node, grad);
+    mien_node_set_int (grad, "channels", mien_graph_value (tape->graph, w)->tensor->shape.dim[0]);
+    if (rectified)
+      mien_node_set_float (grad, "mien.lo", 0);
+    dy = outputs[0];
+    if (biased && is_needed (tape, node, 2))
+      give (tape, node->inputs[2], outputs[1]);
+  }
   if (is_needed (tape, node, 0)) {
     const int inputs[] = { w, dy, x };
     int dx;

@@ -101,7 +101,7 @@ one_of (const MienNode *node, const char *name, gint64 fallback)
 static const MienTensor *
 weights_of (const Layout *self, const MienNode *node)
 {
-  const MienTensor *w = node->n_inputs == 2 ? mien_graph_value (self->graph, node->inputs[1])->tensor : NULL;
+  const MienTensor *w = node->n_inputs >= 2 ? mien_graph_value (self->graph, node->inputs[1])->tensor : NULL;
 
   return w != NULL && w->type == MIEN_F32 && w->shape.rank == 4 && w->n_elems > 0 ? w : NULL;
 }
@@ -141,8 +141,9 @@ convert_conv (Layout *self, const MienNode *node)
     x = new_twin (self, node->inputs[0], w->shape.dim[1]);
     add (self, "ToBlocked", NULL, &node->inputs[0], 1, &x, 1, w->shape.dim[1]);
   }
-  const int inputs[] = { stem ? node->inputs[0] : x, node->inputs[1] }, y = new_twin (self, node->outputs[0], w->shape.dim[0]);
-  copy_ints (node, add (self, stem ? "TrainStem" : "TrainConv", node, inputs, 2, &y, 1, w->shape.dim[1]));
+  const int inputs[] = { stem ? node->inputs[0] : x, node->inputs[1], node->n_inputs > 2 ? node->inputs[2] : -1 };
+  const int y = new_twin (self, node->outputs[0], w->shape.dim[0]);
+  copy_ints (node, add (self, stem ? "TrainStem" : "TrainConv", node, inputs, inputs[2] >= 0 ? 3 : 2, &y, 1, w->shape.dim[1]));
   return TRUE;
 }
 
@@ -191,13 +192,15 @@ convert_global_average (Layout *self, const MienNode *node)
   return TRUE;
 }
 
-/* A normalisation whose result only this reads, and that can still take something on. */
+/* A normalisation (or what else takes an activation) whose result only this reads, and that can still take something on. */
 static MienNode *
-open_norm (const Layout *self, int value)
+open_node (const Layout *self, int value, gboolean norm)
 {
   MienNode *node = producer_of_twin (self, value);
 
-  return node != NULL && g_str_equal (node->op, "TrainNorm") && self->uses[value] == 1 && mien_node_attr (node, "mien.lo") == NULL ? node : NULL;
+  if (node == NULL || self->uses[value] != 1 || mien_node_attr (node, "mien.lo") != NULL)
+    return NULL;
+  return g_str_equal (node->op, "TrainNorm") || (!norm && (g_str_equal (node->op, "TrainConv") || g_str_equal (node->op, "TrainStem"))) ? node : NULL;
 }
 
 static gboolean
@@ -209,7 +212,7 @@ convert_add (Layout *self, const MienNode *node)
     return FALSE;
   /* The later of the two: the other one is there when it runs. */
   const int later = mien_graph_value (self->graph, a)->producer > mien_graph_value (self->graph, b)->producer ? 0 : 1;
-  MienNode *norm = open_norm (self, node->inputs[later]);
+  MienNode *norm = open_node (self, node->inputs[later], TRUE);
   if (norm != NULL && norm->n_inputs == 3) {
     norm->inputs = g_renew (int, norm->inputs, 4);
     norm->inputs[norm->n_inputs++] = later == 0 ? b : a;
@@ -224,12 +227,12 @@ convert_add (Layout *self, const MienNode *node)
 static gboolean
 convert_relu (Layout *self, const MienNode *node)
 {
-  MienNode *norm = open_norm (self, node->inputs[0]);
+  MienNode *open = open_node (self, node->inputs[0], FALSE);
 
-  if (norm == NULL)
+  if (open == NULL)
     return FALSE;
-  mien_node_set_float (norm, "mien.lo", 0);
-  self->blocked[node->outputs[0]] = norm->outputs[0];
+  mien_node_set_float (open, "mien.lo", 0);
+  self->blocked[node->outputs[0]] = open->outputs[0];
   return TRUE;
 }
 

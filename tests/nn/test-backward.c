@@ -42,6 +42,19 @@ conv (Net *net, int channels, int size, int stride)
   net->channels = channels;
 }
 
+/* With a bias, and perhaps Relu, instead of normalisation. */
+static void
+biased_conv (Net *net, int channels, gboolean rectified)
+{
+  conv (net, channels, 3, 1);
+  MienNode *node = mien_graph_producer (net->graph, net->value);
+  const MienShape shape = mien_shape (1, channels);
+  node->inputs = g_renew (int, node->inputs, 3);
+  node->inputs[node->n_inputs++] = add_parameter (net, &shape, 0, 0.5f);
+  if (rectified)
+    net->value = mien_graph_op (net->graph, "", "Relu", NULL, &net->value, 1);
+}
+
 static void
 norm (Net *net, gboolean rectified)
 {
@@ -103,8 +116,13 @@ build (guint32 seed, int batch, int size, MienBlocking blocking)
   Net net = { mien_graph_new ("test", 13), g_array_new (FALSE, FALSE, sizeof (int)), seed, 0, 1 };
 
   net.value = mien_graph_add_input (net.graph, "x", MIEN_F32, &x);
-  conv (&net, g_rand_int_range (random, 3, 40), 3, g_rand_int_range (random, 1, 3));
-  norm (&net, TRUE);
+  if (g_rand_boolean (random)) {
+    biased_conv (&net, g_rand_int_range (random, 3, 40), TRUE);
+    biased_conv (&net, g_rand_int_range (random, 3, 40), g_rand_boolean (random));
+  } else {
+    conv (&net, g_rand_int_range (random, 3, 40), 3, g_rand_int_range (random, 1, 3));
+    norm (&net, TRUE);
+  }
   conv (&net, g_rand_int_range (random, 3, 70), g_rand_boolean (random) ? 3 : 5, 1);
   norm (&net, TRUE);
   max_pool (&net);

@@ -2,8 +2,9 @@
 /* Operators of training graphs on blocked tensors (domain mien; kernels/mien-backward.h). mien-passes-train.c puts the forward ones where
  * Conv and BatchNormTrain stood, mien-autodiff.c adds the others; files never hold them.
  *
- *   TrainStem (X, W) -> Y                        X plain                    TrainConv (X, W) -> Y
+ *   TrainStem (X, W, B?) -> Y                    X plain                    TrainConv (X, W, B?) -> Y            Y at least mien.lo
  *   TrainConvGradX (W, dY, X) -> dX              X for its shape            TrainConvGradW (X, dY, W) -> dW      X plain: of TrainStem
+ *   TrainBiasGrad (Y, dY, B) -> dZ, dB           of B and mien.lo above
  *   TrainNorm (X, scale, bias, residual?) -> Y, mean, var                   Y = max ((X - mean) / sqrt (var + epsilon) * scale + bias + residual, lo)
  *   TrainNormGrad (X, scale, bias, mean, var, dY, Y?) -> dX, dscale, dbias, dresidual?      with Y or mien.lo, dY counts only where Y > 0
  *   TrainMaxPoolGrad (X, dY) -> dX               2 x 2                      TrainAverageGrad (X, dY) -> dX       dY[N][C][1][1]
@@ -144,7 +145,7 @@ train_conv (MienOpCtx *ctx, int x, int w, Train *self, GError **error)
     .dilation_w = 1,
     .pad_top = window.pad_begin[1],
     .pad_left = window.pad_begin[2],
-    .lo = -INFINITY,
+    .lo = mien_node_float (ctx->node, "mien.lo", -INFINITY),
     .hi = INFINITY,
   };
   self->n_tasks = MIN (self->n_tasks, self->shape.n);
@@ -194,6 +195,8 @@ infer_conv (MienOpCtx *ctx, GError **error)
 
   if (!check_types (ctx, error) || !train_conv (ctx, 0, 1, &self, error))
     return FALSE;
+  if (mien_op_has (ctx, 2) && ctx->in[2]->n_elems != (gsize) self.shape.k)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input and weights do not fit together");
   const MienShape out = blocked_shape (ctx, self.shape.n, self.shape.k, self.shape.p, self.shape.q);
   mien_op_out (ctx, 0, is_bf16 (ctx) ? MIEN_BF16 : MIEN_F32, &out);
   return TRUE;
@@ -205,6 +208,12 @@ packed_bytes (const Train *self, const MienBlockedShape *shape)
   return aligned (mien_blocked_conv_size (self->blocked, shape) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
 }
 
+static gsize
+bias_bytes (const Train *self)
+{
+  return aligned (rounded (self, self->shape.k) * sizeof (float));
+}
+
 static gboolean
 prepare_conv (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
@@ -212,7 +221,7 @@ prepare_conv (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 
   if (!train_conv (ctx, 0, 1, &self, error))
     return FALSE;
-  prep->scratch_bytes = MAX (packed_bytes (&self, &self.shape), mien_blocked_stem_size (self.blocked, &self.shape) * sizeof (float));
+  prep->scratch_bytes = bias_bytes (&self) + MAX (packed_bytes (&self, &self.shape), mien_blocked_stem_size (self.blocked, &self.shape) * sizeof (float));
   return TRUE;
 }
 
@@ -232,7 +241,7 @@ conv_task (void *data, int task, int thread)
 {
   const Train *self = data;
   const gboolean stem = self->ctx->in[0]->shape.rank == 4;
-  const MienBlockedArgs args = { self->ctx->in[0]->data, self->packed, NULL, NULL, self->ctx->out[0]->data };
+  const MienBlockedArgs args = { self->ctx->in[0]->data, self->packed, self->norm.shift, NULL, self->ctx->out[0]->data };
   const int n_rows = mien_blocked_rows (self->blocked, &self->shape, !stem) / self->shape.n;
 
   (stem ? self->blocked->stem : self->blocked->conv) (&self->shape, &args, first_of (self->shape.n, task, self->n_tasks) * n_rows,
@@ -246,9 +255,15 @@ run_conv (MienOpCtx *ctx, GError **error)
 
   if (!train_conv (ctx, 0, 1, &self, error))
     return FALSE;
-  self.packed = ctx->scratch;
+  float *bias = ctx->scratch;
+  if (mien_op_has (ctx, 2)) {
+    memset (bias, 0, bias_bytes (&self));
+    memcpy (bias, ctx->in[2]->data, self.shape.k * sizeof *bias);
+    self.norm.shift = bias;
+  }
+  self.packed = (char *) ctx->scratch + bias_bytes (&self);
   if (ctx->in[0]->shape.rank == 4)
-    mien_blocked_pack_stem (self.blocked, &self.shape, ctx->in[1]->data, ctx->scratch);
+    mien_blocked_pack_stem (self.blocked, &self.shape, ctx->in[1]->data, (float *) self.packed);
   else
     mien_threads_run (ctx->threads, pack_task, &self, n_groups (&self, self.shape.k));
   mien_threads_run (ctx->threads, conv_task, &self, self.n_tasks);
@@ -643,6 +658,52 @@ run_norm_grad (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
+/* What a convolution did to its sums: norm_grad with x = Y, scale 1 and shift 0, so that the sign of Y decides. */
+
+static gboolean
+infer_bias_grad (MienOpCtx *ctx, GError **error)
+{
+  if (!check_types (ctx, error))
+    return FALSE;
+  if (ctx->in[0]->shape.rank != 5 || !mien_shape_equal (&ctx->in[0]->shape, &ctx->in[1]->shape))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "inputs that do not fit together");
+  mien_op_out_like (ctx, 0, 0);
+  if (ctx->n_out > 1)
+    mien_op_out_like (ctx, 1, 2);
+  return TRUE;
+}
+
+static gboolean
+run_bias_grad (MienOpCtx *ctx, GError **error)
+{
+  Train self = train_planes (ctx, 0);
+
+  self.sums = ctx->scratch;
+  memset (coefficients (&self, 0), 0, N_COEFFICIENTS * aligned (rounded (&self, self.planes.c) * sizeof (float)));
+  for (int c = 0; c < self.planes.c; c++)
+    coefficients (&self, SCALE)[c] = coefficients (&self, A)[c] = 1;
+  self.grad = (MienNormGradArgs) {
+    .x = ctx->in[0]->data,
+    .dy = ctx->in[1]->data,
+    .scale = coefficients (&self, SCALE),
+    .shift = coefficients (&self, SHIFT),
+    .mean = coefficients (&self, MEAN),
+    .a = coefficients (&self, A),
+    .b = coefficients (&self, B),
+    .c = coefficients (&self, C),
+    .rectified = mien_node_attr (ctx->node, "mien.lo") != NULL,
+    .dx = ctx->out[0]->data,
+  };
+  if (ctx->n_out > 1) {
+    float *db = ctx->out[1]->data;
+    mien_threads_run (ctx->threads, moments_task, &self, self.n_tasks);
+    for (int c = 0; c < self.planes.c; c++)
+      db[c] = (float) total (&self, 0, c);
+  }
+  mien_threads_run (ctx->threads, norm_task, &self, self.n_tasks);
+  return TRUE;
+}
+
 /* The small ones */
 
 static gboolean
@@ -681,10 +742,11 @@ run_small (MienOpCtx *ctx, GError **error)
 }
 
 const MienOp mien_ops_backward[] = {
-  { "mien", "TrainStem", 1, 0, 2, 2, 1, MIEN_OP_IMPURE, infer_conv, prepare_conv, run_conv },
-  { "mien", "TrainConv", 1, 0, 2, 2, 1, MIEN_OP_IMPURE, infer_conv, prepare_conv, run_conv },
+  { "mien", "TrainStem", 1, 0, 2, 3, 1, MIEN_OP_IMPURE, infer_conv, prepare_conv, run_conv },
+  { "mien", "TrainConv", 1, 0, 2, 3, 1, MIEN_OP_IMPURE, infer_conv, prepare_conv, run_conv },
   { "mien", "TrainConvGradX", 1, 0, 3, 3, 1, MIEN_OP_IMPURE, infer_grad_x, prepare_grad_x, run_grad_x },
   { "mien", "TrainConvGradW", 1, 0, 3, 3, 1, MIEN_OP_IMPURE, infer_grad_w, prepare_grad_w, run_grad_w },
+  { "mien", "TrainBiasGrad", 1, 0, 3, 3, 2, MIEN_OP_IMPURE, infer_bias_grad, prepare_norm, run_bias_grad },
   { "mien", "TrainNorm", 1, 0, 3, 4, 3, MIEN_OP_IMPURE, infer_norm, prepare_norm, run_norm },
   { "mien", "TrainNormGrad", 1, 0, 6, 7, 4, MIEN_OP_IMPURE, infer_norm_grad, prepare_norm, run_norm_grad },
   { "mien", "TrainMaxPoolGrad", 1, 0, 2, 2, 1, 0, infer_like_first, NULL, run_small },
