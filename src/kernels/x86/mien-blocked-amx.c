@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Blocked convolution and pooling on bfloat16, 32 channels a block: what a row of a tile register holds. Convolutions compute on tiles, all else
  * as at level bf16, half a block at a time. */
-#if !defined(__AVX512BF16__) || (!defined(__AMX_BF16__) && !defined(MIEN_EMULATED_TILES))
+#if !defined(__AVX512BF16__) || (!defined(__AMX_BF16__) && !defined(__AMXBF16__) && !defined(MIEN_EMULATED_TILES)) /* gcc, clang 14 */
 #error "needs -mavx512bf16 -mamx-tile -mamx-bf16"
 #endif
 #define LANES 32
