@@ -279,12 +279,16 @@ INLINE void
 stem_row (const MienBlockedShape *shape, const float *x, const float *w, Vec bias, Elem *y, int p)
 {
   const int span = (shape->s - 1) * shape->dilation_w;
+  /* Results whose windows lie within the picture: inside .. inside_end - 1. */
+  const int inside = (shape->pad_left + shape->stride_w - 1) / shape->stride_w;
+  const int last = shape->w - 1 - span + shape->pad_left;
+  const int fits = last < 0 ? 0 : last / shape->stride_w + 1, inside_end = fits < shape->q ? fits : shape->q;
   Vec sums[STEM_PIXELS];
 
   for (int q = 0; q < shape->q;) {
-    const int left = q * shape->stride_w - shape->pad_left, right = left + (STEM_PIXELS - 1) * shape->stride_w + span;
     int done = 1;
-    if (left >= 0 && right < shape->w && q + STEM_PIXELS <= shape->q) {
+    if (q >= inside && q < inside_end && inside_end - inside >= STEM_PIXELS) {
+      q = q + STEM_PIXELS <= inside_end ? q : inside_end - STEM_PIXELS; /* the last ones begin earlier, instead of being fewer */
       done = STEM_PIXELS;
       if (shape->stride_w == 1)
         stem_pixels (shape, x, w, bias, 1, p, q, sums);
@@ -434,8 +438,30 @@ average_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int fi
   pool (shape, args, first, end, true);
 }
 
+static void
+mean (const MienBlockedShape *shape, const void *x, float *y)
+{
+  const int blocks = blocks_of (shape->c);
+
+  for (int i = 0; i < shape->n * blocks; i++) {
+    const int c = i % blocks * LANES, n_lanes = shape->c - c < LANES ? shape->c - c : LANES;
+    float means[LANES];
+    for (int v = 0; v < LANES; v += WIDTH) {
+      Vec sum = (Vec) { 0 };
+      for (int h = 0; h < shape->h; h++) {
+        const Elem *row = (const Elem *) x + offset_of (1, shape->h, shape->w, shape->x_halo, i, 0, h) + v;
+        for (int w = 0; w < shape->w; w++)
+          sum += read_elems (row + (ptrdiff_t) w * LANES);
+      }
+      store (means + v, sum / splat ((float) shape->h * (float) shape->w));
+    }
+    memcpy (y, means, n_lanes * sizeof *y);
+    y += n_lanes;
+  }
+}
+
 void
 NAME (blocked_kernels_init) (MienBlockedKernels *self)
 {
-  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool };
+  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, mean };
 }

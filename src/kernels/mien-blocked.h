@@ -46,6 +46,8 @@ typedef struct {
   int max_group; /* most blocks of output channels in a tile */
   bool bf16;     /* elements are bfloat16 */
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
+  /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
+  void (*mean) (const MienBlockedShape *shape, const void *x, float *y);
 } MienBlockedKernels;
 
 /* Blocks of output channels that one tile of conv computes together: packed weights keep them side by side. */

@@ -113,15 +113,61 @@ check_rounding (MienCheck *check)
 }
 
 static void
-check_kind (MienCheck *check, Kind kind, Table table)
+init_table (MienBlockedKernels *kernels, Table table, MienCpuLevel cpu)
 {
   void (*const init[]) (MienBlockedKernels *self, MienCpuLevel cpu) = {
     mien_blocked_kernels_init, mien_blocked_kernels_init_bf16, mien_blocked_kernels_init_tiles,
   };
+
+  init[table](kernels, cpu);
+}
+
+static void
+check_mean (MienCheck *check)
+{
+  for (Table table = F32; table <= TILES; table++) {
+    MienBlockedKernels kernels;
+
+    init_table (&kernels, table, check->cpu);
+    for (int round = 0; round < 20 && kernels.lanes > 0; round++) {
+      const MienBlockedShape shape = {
+        .n = g_rand_int_range (check->random, 1, 3),
+        .c = mien_check_size (check, 1, 70),
+        .h = g_rand_int_range (check->random, 1, 9),
+        .w = mien_check_size (check, 1, 33),
+        .x_halo = g_rand_int_range (check->random, 0, 3),
+      };
+      const int n_planes = shape.n * shape.c, size = shape.h * shape.w;
+      float *x = mien_check_input (check, (gsize) n_planes * size), *got = mien_check_output (check, n_planes);
+      void *blocked = mien_check_output (check, mien_blocked_size (kernels.lanes, shape.n, shape.c, shape.h, shape.w, shape.x_halo));
+      g_autofree float *want = g_new (float, n_planes);
+      g_autofree double *magnitude = g_new0 (double, n_planes);
+
+      if (kernels.bf16)
+        round_to_bf16 (x, (gsize) n_planes * size);
+      for (int i = 0; i < n_planes; i++) {
+        double sum = 0;
+        for (int k = 0; k < size; k++) {
+          sum += x[i * size + k];
+          magnitude[i] += fabs (x[i * size + k]) / size;
+        }
+        want[i] = (float) (sum / size);
+      }
+      mien_blocked_from_plain (&kernels, shape.n, shape.c, shape.h, shape.w, shape.x_halo, x, blocked);
+      kernels.mean (&shape, blocked, got);
+      mien_check_near (want, got, magnitude, n_planes, (size + 4) * FLT_EPSILON, "mean");
+      mien_check_clear (check);
+    }
+  }
+}
+
+static void
+check_kind (MienCheck *check, Kind kind, Table table)
+{
   const gboolean bf16 = table != F32;
   MienBlockedKernels kernels;
 
-  init[table](&kernels, check->cpu);
+  init_table (&kernels, table, check->cpu);
   if (kernels.lanes == 0) {
     g_test_skip ("this level has no blocked kernels");
     return;
@@ -235,6 +281,7 @@ main (int argc, char **argv)
   mien_check_add ("blocked/depth", check_depth);
   mien_check_add ("blocked/max-pool", check_max_pool);
   mien_check_add ("blocked/average-pool", check_average_pool);
+  mien_check_add ("blocked/mean", check_mean);
   mien_check_add ("blocked-bf16/rounding", check_rounding);
   mien_check_add ("blocked-bf16/conv", check_conv_bf16);
   mien_check_add ("blocked-bf16/stem", check_stem_bf16);

@@ -299,26 +299,10 @@ static gboolean
 run_global_average (MienOpCtx *ctx, GError **error)
 {
   const MienTensor plain = plain_input (ctx);
-  const int lanes = kernels_of (ctx)->lanes, halo = attr (ctx, "x_halo");
-  const int n = (int) plain.shape.dim[0], c = (int) plain.shape.dim[1], h = (int) plain.shape.dim[2], w = (int) plain.shape.dim[3];
-  const int blocks = (c + lanes - 1) / lanes;
-  const gboolean bf16 = blocked_type (ctx) == MIEN_BF16;
-  float *y = ctx->out[0]->data;
+  const gint64 *dim = plain.shape.dim;
+  const MienBlockedShape shape = { .n = (int) dim[0], .c = (int) dim[1], .h = (int) dim[2], .w = (int) dim[3], .x_halo = attr (ctx, "x_halo") };
 
-  for (int i = 0; i < n * blocks; i++) {
-    const gsize plane = (gsize) i * (h + 2 * halo) * (w + 2 * halo) * lanes;
-    const int channels = MIN (lanes, c - i % blocks * lanes);
-    float sums[64] = { 0 };
-    for (int row = 0; row < h; row++) {
-      const gsize at = plane + ((gsize) (row + halo) * (w + 2 * halo) + halo) * lanes;
-      for (int k = 0; k < w * lanes && !bf16; k++)
-        sums[k % lanes] += ((const float *) ctx->in[0]->data)[at + k];
-      for (int k = 0; k < w * lanes && bf16; k++)
-        sums[k % lanes] += mien_bf16_to_float (((const unsigned short *) ctx->in[0]->data)[at + k]);
-    }
-    for (int l = 0; l < channels; l++)
-      *y++ = sums[l] / (float) ((gint64) h * w);
-  }
+  kernels_of (ctx)->mean (&shape, ctx->in[0]->data, ctx->out[0]->data);
   return TRUE;
 }
 
