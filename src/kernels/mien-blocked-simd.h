@@ -61,110 +61,142 @@ start_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
   }
 }
 
+/* How many sums a tile keeps for each of its results, so that the additions of small tiles wait for each other less. */
+#define PARTS(G, QT) ((G) * (QT) >= 6 ? 1 : (G) * (QT) >= 3 ? 2 : 4)
+
+#if BF16
+enum { STEP = 2 }; /* input channels that are multiplied at once */
+typedef __m512bh Weights;
+
+INLINE Weights
+load_weights (const Elem *w)
+{
+  return (__m512bh) _mm512_loadu_si512 (w);
+}
+
+INLINE Vec
+multiply_add (Vec sum, const Elem *x, Weights w)
+{
+  return (Vec) _mm512_dpbf16_ps ((__m512) sum, (__m512bh) _mm512_set1_epi32 (*(const PairU *) x), w);
+}
+#else
+enum { STEP = 1 };
+typedef Vec Weights;
+#define load_weights load
+
+INLINE Vec
+multiply_add (Vec sum, const Elem *x, Weights w)
+{
+  return sum + splat (*x) * w;
+}
+#endif
+
+INLINE void
+conv_step (const int G, const int QT, const ptrdiff_t step, Vec acc[4][12], const Elem *x, const Elem *w)
+{
+  Weights weights[4];
+
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++)
+    weights[g] = load_weights (w + g * STEP * LANES);
+#pragma GCC unroll 12
+  for (int i = 0; i < QT; i++)
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+      acc[g][i] = multiply_add (acc[g][i], x + i * step, weights[g]);
+}
+
 /* G blocks of channels x QT pixels; pixels of x are step floats apart. */
 INLINE void
 conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
 {
   const Elem *x = row->x + q * step, *w = row->w;
   const int n_r = row->shape->r, n_s = row->shape->s;
-  Vec acc[4][12];
+  Vec acc[4][4][12]; /* by part */
 
-  start_tile (row, G, QT, acc, q);
+  start_tile (row, G, QT, acc[0], q);
+#pragma GCC unroll 4
+  for (int part = 1; part < 4; part++)
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 12
+      for (int i = 0; i < QT; i++)
+        acc[part][g][i] = (Vec) { 0 };
   for (int c = 0; c < row->n_channels; c += LANES, x += row->x_plane) {
     const int n_l = row->n_channels - c < LANES ? row->n_channels - c : LANES;
-    const ptrdiff_t skipped = (ptrdiff_t) (LANES - (BF16 ? (n_l + 1) / 2 * 2 : n_l)) * G * LANES;
+    const ptrdiff_t skipped = (ptrdiff_t) (LANES - (n_l + STEP - 1) / STEP * STEP) * G * LANES;
     for (int r = 0; r < n_r; r++) {
       const Elem *at = x + r * row->x_row;
       for (int s = 0; s < n_s; s++, at += row->x_tap, w += skipped) {
-#if BF16
-        for (int l = 0; l < n_l; l += 2, w += 2 * G * LANES) { /* two input channels at once */
-          __m512bh weights[4];
+        int l = 0;
+        for (; PARTS (G, QT) > 1 && l + PARTS (G, QT) * STEP <= n_l; l += PARTS (G, QT) * STEP)
 #pragma GCC unroll 4
-          for (int g = 0; g < G; g++)
-            weights[g] = (__m512bh) _mm512_loadu_si512 (w + 2 * g * LANES);
-#pragma GCC unroll 12
-          for (int i = 0; i < QT; i++) {
-            const __m512bh pair = (__m512bh) _mm512_set1_epi32 (*(const PairU *) (at + i * step + l));
-#pragma GCC unroll 4
-            for (int g = 0; g < G; g++)
-              acc[g][i] = (Vec) _mm512_dpbf16_ps ((__m512) acc[g][i], pair, weights[g]);
-          }
-        }
-#else
-        for (int l = 0; l < n_l; l++, w += G * LANES) {
-          Vec weights[4];
-#pragma GCC unroll 4
-          for (int g = 0; g < G; g++)
-            weights[g] = load (w + g * LANES);
-#pragma GCC unroll 12
-          for (int i = 0; i < QT; i++) {
-            const Vec value = splat (at[i * step + l]);
-#pragma GCC unroll 4
-            for (int g = 0; g < G; g++)
-              acc[g][i] += value * weights[g];
-          }
-        }
-#endif
+          for (int part = 0; part < 4; part++)
+            if (part < PARTS (G, QT)) {
+              conv_step (G, QT, step, acc[part], at + l + part * STEP, w);
+              w += G * STEP * LANES;
+            }
+        for (; l < n_l; l += STEP, w += G * STEP * LANES)
+          conv_step (G, QT, step, acc[0], at + l, w);
       }
     }
   }
-  finish_tile (row, G, QT, acc, q);
+#pragma GCC unroll 4
+  for (int part = 1; part < 4; part++)
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 12
+      for (int i = 0; i < QT; i++)
+        if (part < PARTS (G, QT))
+          acc[0][g][i] += acc[part][g][i];
+  finish_tile (row, G, QT, acc[0], q);
 }
 
-/* One row of n_q pixels in tiles of MOST and smaller. */
-#define DEFINE_ROW(NAME_, TILE, G, MOST, STEP)                     \
-  static __attribute__ ((noinline)) void NAME_ (const Row *row)    \
-  {                                                                \
-    const int n_q = row->shape->q;                                 \
-    const ptrdiff_t step = STEP;                                   \
-    int q = 0;                                                     \
-    for (; q + MOST <= n_q; q += MOST)                             \
-      TILE (row, G, MOST, step, q);                                \
-    if (MOST > 6 && q + 6 <= n_q) {                                \
-      TILE (row, G, 6, step, q);                                   \
-      q += 6;                                                      \
-    }                                                              \
-    if (MOST > 4 && q + 4 <= n_q) {                                \
-      TILE (row, G, 4, step, q);                                   \
-      q += 4;                                                      \
-    }                                                              \
-    if (MOST > 2 && q + 2 <= n_q) {                                \
-      TILE (row, G, 2, step, q);                                   \
-      q += 2;                                                      \
-    }                                                              \
-    for (; q < n_q; q++)                                           \
-      TILE (row, G, 1, step, q);                                   \
+/* One row in as few tiles of MOST pixels or less as can be, all of about one size. */
+#define DEFINE_ROW(NAME_, TILE, G, MOST, STEP_)                                    \
+  static __attribute__ ((noinline)) void NAME_ (const Row *row)                    \
+  {                                                                                \
+    const int n_q = row->shape->q, n_tiles = (n_q + MOST - 1) / MOST;              \
+    const ptrdiff_t step = STEP_;                                                  \
+    for (int tile = 0, q = 0; tile < n_tiles; tile++) {                            \
+      const int size = n_q / n_tiles + (tile < n_q % n_tiles);                     \
+      switch (size) {                                                              \
+        EACH_SIZE_##MOST (TILE, G)                                                 \
+      }                                                                            \
+      q += size;                                                                   \
+    }                                                                              \
   }
+#define SIZE(TILE, G, N)           \
+  case N:                          \
+    TILE (row, G, N, step, q);     \
+    break;
+#define EACH_SIZE_6(TILE, G) SIZE (TILE, G, 1) SIZE (TILE, G, 2) SIZE (TILE, G, 3) SIZE (TILE, G, 4) SIZE (TILE, G, 5) SIZE (TILE, G, 6)
+#define EACH_SIZE_8(TILE, G) EACH_SIZE_6 (TILE, G) SIZE (TILE, G, 7) SIZE (TILE, G, 8)
+#define EACH_SIZE_12(TILE, G) EACH_SIZE_8 (TILE, G) SIZE (TILE, G, 9) SIZE (TILE, G, 10) SIZE (TILE, G, 11) SIZE (TILE, G, 12)
 
 typedef void (*RowFn) (const Row *row);
-
-#if GROUP == 4
-#define MOST_4 6
-#define MOST_3 8
-#define MOST_2 12
-#define MOST_1 12
-#else
-#define MOST_2 6
-#define MOST_1 12
-#endif
 
 #if TILES
 #include "kernels/x86/mien-blocked-tiles.h"
 #else
 #if GROUP == 4
-DEFINE_ROW (conv_4_1, conv_tile, 4, MOST_4, LANES)
-DEFINE_ROW (conv_4_2, conv_tile, 4, MOST_4, 2 * LANES)
-DEFINE_ROW (conv_4_n, conv_tile, 4, MOST_4, row->shape->stride_w * LANES)
-DEFINE_ROW (conv_3_1, conv_tile, 3, MOST_3, LANES)
-DEFINE_ROW (conv_3_2, conv_tile, 3, MOST_3, 2 * LANES)
-DEFINE_ROW (conv_3_n, conv_tile, 3, MOST_3, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_4_1, conv_tile, 4, 6, LANES)
+DEFINE_ROW (conv_4_2, conv_tile, 4, 6, 2 * LANES)
+DEFINE_ROW (conv_4_n, conv_tile, 4, 6, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_3_1, conv_tile, 3, 8, LANES)
+DEFINE_ROW (conv_3_2, conv_tile, 3, 8, 2 * LANES)
+DEFINE_ROW (conv_3_n, conv_tile, 3, 8, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_2_1, conv_tile, 2, 12, LANES)
+DEFINE_ROW (conv_2_2, conv_tile, 2, 12, 2 * LANES)
+DEFINE_ROW (conv_2_n, conv_tile, 2, 12, row->shape->stride_w * LANES)
+#else
+DEFINE_ROW (conv_2_1, conv_tile, 2, 6, LANES)
+DEFINE_ROW (conv_2_2, conv_tile, 2, 6, 2 * LANES)
+DEFINE_ROW (conv_2_n, conv_tile, 2, 6, row->shape->stride_w * LANES)
 #endif
-DEFINE_ROW (conv_2_1, conv_tile, 2, MOST_2, LANES)
-DEFINE_ROW (conv_2_2, conv_tile, 2, MOST_2, 2 * LANES)
-DEFINE_ROW (conv_2_n, conv_tile, 2, MOST_2, row->shape->stride_w * LANES)
-DEFINE_ROW (conv_1_1, conv_tile, 1, MOST_1, LANES)
-DEFINE_ROW (conv_1_2, conv_tile, 1, MOST_1, 2 * LANES)
-DEFINE_ROW (conv_1_n, conv_tile, 1, MOST_1, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_1_1, conv_tile, 1, 12, LANES)
+DEFINE_ROW (conv_1_2, conv_tile, 1, 12, 2 * LANES)
+DEFINE_ROW (conv_1_n, conv_tile, 1, 12, row->shape->stride_w * LANES)
 
 static const RowFn conv_rows[][3] = {
   { conv_1_1, conv_1_2, conv_1_n },
@@ -340,14 +372,41 @@ depth_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int
   finish_tile (row, G, QT, acc, q);
 }
 
-DEFINE_ROW (depth_1, depth_tile, 1, MOST_1, LANES)
-DEFINE_ROW (depth_2, depth_tile, 1, MOST_1, 2 * LANES)
-DEFINE_ROW (depth_n, depth_tile, 1, MOST_1, row->shape->stride_w * LANES)
+/* The same for windows of three columns side by side: a pixel of x is read once for the three results that it is part of. */
+INLINE void
+depth_tile_3 (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
+{
+  const Elem *x = row->x + q * step;
+  const float *w = row->w;
+  Vec acc[4][12];
+
+  start_tile (row, G, QT, acc, q);
+  for (int r = 0; r < row->shape->r; r++, x += row->x_row, w += 3 * LANES) {
+    const Vec w0 = load (w), w1 = load (w + LANES), w2 = load (w + 2 * LANES);
+#pragma GCC unroll 14
+    for (int i = 0; i < QT + 2; i++) {
+      const Vec value = read_elems (x + i * LANES);
+      if (i < QT)
+        acc[0][i] += w0 * value;
+      if (i > 0 && i <= QT)
+        acc[0][i - 1] += w1 * value;
+      if (i > 1)
+        acc[0][i - 2] += w2 * value;
+    }
+  }
+  finish_tile (row, G, QT, acc, q);
+}
+
+DEFINE_ROW (depth_3, depth_tile_3, 1, 12, LANES)
+DEFINE_ROW (depth_1, depth_tile, 1, 12, LANES)
+DEFINE_ROW (depth_2, depth_tile, 1, 12, 2 * LANES)
+DEFINE_ROW (depth_n, depth_tile, 1, 12, row->shape->stride_w * LANES)
 
 static void
 depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
 {
-  const RowFn run = shape->stride_w == 1 ? depth_1 : shape->stride_w == 2 ? depth_2 : depth_n;
+  const RowFn run = shape->stride_w == 1 && shape->s == 3 && shape->dilation_w == 1 ? depth_3
+                    : shape->stride_w == 1 ? depth_1 : shape->stride_w == 2 ? depth_2 : depth_n;
   const int blocks = blocks_of (shape->k);
   Row row = {
     .shape = shape,
@@ -379,35 +438,68 @@ depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, in
   }
 }
 
-/* Pools: only pixels of the picture count, the halo does not. */
+/* Pools: only pixels of the picture count, the halo does not. v: the first of WIDTH channels. */
 INLINE Vec
-pool_pixel (const MienBlockedShape *shape, const Elem *x, int p, int q, const bool average)
+pool_pixel (const MienBlockedShape *shape, const Elem *const *rows, int n_rows, int v, int q, const bool average)
 {
-  const ptrdiff_t x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
   Vec result = (Vec) { 0 };
   int found = 0;
 
-  for (int r = 0; r < shape->r; r++) {
-    const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
-    if (h < 0 || h >= shape->h)
-      continue;
+  for (int r = 0; r < n_rows; r++) {
     for (int s = 0; s < shape->s; s++) {
       const int w = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
       if (w < 0 || w >= shape->w)
         continue;
-      const Vec value = read_elems (x + h * x_row + (ptrdiff_t) w * LANES);
-      if (average) {
-        result += value;
-      } else if (found == 0) {
-        result = value;
-      } else {
-        VecI more = value > result;
-        result = (Vec) (((VecI) value & more) | ((VecI) result & ~more));
-      }
+      const Vec value = read_elems (rows[r] + v + (ptrdiff_t) w * LANES);
+      result = average ? result + value : found == 0 ? value : max_vec (value, result);
       found++;
     }
   }
   return average && found > 0 ? result / splat ((float) found) : result;
+}
+
+/* Pixels from .. to - 1 of a row, whose windows of S columns side by side lie within the picture. */
+INLINE void
+pool_inside (const MienBlockedShape *shape, const Elem *const *rows, int n_rows, int v, const int S, int from, int to, Elem *y, const bool average)
+{
+  const Vec share = splat (1.f / (float) (n_rows * S));
+
+  for (int q = from; q < to; q++) {
+    const ptrdiff_t at = ((ptrdiff_t) q * shape->stride_w - shape->pad_left) * LANES;
+    Vec result = read_elems (rows[0] + v + at);
+#pragma GCC unroll 3
+    for (int s = 1; s < S; s++) {
+      const Vec value = read_elems (rows[0] + v + at + s * LANES);
+      result = average ? result + value : max_vec (value, result);
+    }
+    for (int r = 1; r < n_rows; r++)
+#pragma GCC unroll 3
+      for (int s = 0; s < S; s++) {
+        const Vec value = read_elems (rows[r] + v + at + s * LANES);
+        result = average ? result + value : max_vec (value, result);
+      }
+    write_elems (y + (ptrdiff_t) q * LANES, average ? result * share : result);
+  }
+}
+
+INLINE void
+pool_row (const MienBlockedShape *shape, const Elem *const *rows, int n_rows, int v, Elem *y, const bool average)
+{
+  int q = 0;
+
+  if (shape->dilation_w == 1 && (shape->s == 2 || shape->s == 3) && n_rows > 0) {
+    const int inside = shape->w - shape->s + shape->pad_left; /* the last column where a window may begin, pad_left added */
+    const int to = inside < 0 ? 0 : inside / shape->stride_w + 1 < shape->q ? inside / shape->stride_w + 1 : shape->q;
+    for (; q < shape->q && q * shape->stride_w < shape->pad_left; q++)
+      write_elems (y + (ptrdiff_t) q * LANES, pool_pixel (shape, rows, n_rows, v, q, average));
+    if (q < to && shape->s == 2)
+      pool_inside (shape, rows, n_rows, v, 2, q, to, y, average);
+    else if (q < to)
+      pool_inside (shape, rows, n_rows, v, 3, q, to, y, average);
+    q = q < to ? to : q;
+  }
+  for (; q < shape->q; q++)
+    write_elems (y + (ptrdiff_t) q * LANES, pool_pixel (shape, rows, n_rows, v, q, average));
 }
 
 INLINE void
@@ -417,11 +509,16 @@ pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 
   for (int unit = first; unit < end; unit++) {
     const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
-    const Elem *x = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, 0);
     Elem *y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
-    for (int q = 0; q < shape->q; q++)
-      for (int v = 0; v < LANES; v += WIDTH)
-        write_elems (y + (ptrdiff_t) q * LANES + v, pool_pixel (shape, x + v, p, q, average));
+    const Elem *rows[MIEN_BLOCKED_MAX_POOL];
+    int n_rows = 0;
+    for (int r = 0; r < shape->r; r++) {
+      const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
+      if (h >= 0 && h < shape->h)
+        rows[n_rows++] = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, h);
+    }
+    for (int v = 0; v < LANES; v += WIDTH)
+      pool_row (shape, rows, n_rows, v, y + v, average);
     zero_halo (shape, y, p);
   }
 }

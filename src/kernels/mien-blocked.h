@@ -8,7 +8,7 @@
  *          weights packed [K / (group * lanes)][C / lanes][R][S][lanes][group * lanes], group = mien_blocked_group()
  * Stem     the same with x a plain tensor [N][C][H][W]: first layers of one or three channels; weights [K / lanes][C][R][S][lanes]
  * Depth    depthwise, w packed [C / lanes][R][S][lanes]
- * Pool     maximum, or average over the pixels of the input that the window covers
+ * Pool     maximum, or average over the pixels of the input that the window covers; windows of MIEN_BLOCKED_MAX_POOL rows at most
  * bfloat16 activations and the weights of Conv are bfloat16 (rounded to nearest even); pairs of input channels lie together in packed
  *          weights: [..][lanes / 2][group * lanes][2]; x of Stem, the weights of Stem and Depth, and biases stay f32
  * Memory   writes every pixel of y, its halo and its spare channels included; arrays do not overlap, except residual and y
@@ -20,6 +20,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+enum { MIEN_BLOCKED_MAX_POOL = 32 };
 
 typedef struct {
   int n;

@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #ifndef WIDTH
 #define WIDTH LANES
 #endif
@@ -31,8 +35,6 @@ store (float *y, Vec x)
 }
 
 #if BF16
-#include <immintrin.h>
-
 typedef unsigned short Elem;
 typedef int PairU __attribute__ ((aligned (2), may_alias));
 
@@ -59,14 +61,40 @@ splat (float x)
   return x - (Vec) { 0 };
 }
 
+/* a > b ? a : b, a < b ? a : b: b where one of them is NaN. */
+INLINE Vec
+max_vec (Vec a, Vec b)
+{
+#if defined(__AVX512F__) && WIDTH == 16
+  return (Vec) _mm512_max_ps ((__m512) a, (__m512) b);
+#elif defined(__AVX__) && WIDTH == 8
+  return (Vec) _mm256_max_ps ((__m256) a, (__m256) b);
+#else
+  const VecI more = a > b;
+
+  return (Vec) (((VecI) a & more) | ((VecI) b & ~more));
+#endif
+}
+
+INLINE Vec
+min_vec (Vec a, Vec b)
+{
+#if defined(__AVX512F__) && WIDTH == 16
+  return (Vec) _mm512_min_ps ((__m512) a, (__m512) b);
+#elif defined(__AVX__) && WIDTH == 8
+  return (Vec) _mm256_min_ps ((__m256) a, (__m256) b);
+#else
+  const VecI less = a < b;
+
+  return (Vec) (((VecI) a & less) | ((VecI) b & ~less));
+#endif
+}
+
+/* NaN stays NaN. */
 INLINE Vec
 clamp (Vec x, float lo, float hi)
 {
-  const Vec l = splat (lo), h = splat (hi);
-  VecI low = x < l, high = x > h;
-
-  x = (Vec) (((VecI) l & low) | ((VecI) x & ~low));
-  return (Vec) (((VecI) h & high) | ((VecI) x & ~high));
+  return min_vec (splat (hi), max_vec (splat (lo), x));
 }
 
 /* Where a pixel row of a blocked tensor begins, behind the halo. */
@@ -89,17 +117,22 @@ row_elems (const MienBlockedShape *shape)
   return (ptrdiff_t) (shape->q + 2 * shape->y_halo) * LANES;
 }
 
+INLINE void
+zero_elems (Elem *y, ptrdiff_t n)
+{
+  for (ptrdiff_t i = 0; i < n; i += WIDTH)
+    write_elems (y + i, (Vec) { 0 });
+}
+
 static inline void
 zero_halo (const MienBlockedShape *shape, Elem *y_row, int p)
 {
   const ptrdiff_t row = row_elems (shape), side = (ptrdiff_t) shape->y_halo * LANES;
 
-  if (shape->y_halo == 0)
-    return;
-  memset (y_row - side, 0, side * sizeof *y_row);
-  memset (y_row - side + row - side, 0, side * sizeof *y_row);
+  zero_elems (y_row - side, side);
+  zero_elems (y_row - side + row - side, side);
   if (p == 0)
-    memset (y_row - side - shape->y_halo * row, 0, shape->y_halo * row * sizeof *y_row);
+    zero_elems (y_row - side - shape->y_halo * row, shape->y_halo * row);
   if (p == shape->p - 1)
-    memset (y_row - side + row, 0, shape->y_halo * row * sizeof *y_row);
+    zero_elems (y_row - side + row, shape->y_halo * row);
 }

@@ -6,6 +6,8 @@
  * Every plain value keeps its index: where it is still needed, FromBlocked writes it. */
 #include "nn/mien-passes.h"
 
+#include "kernels/mien-blocked.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -151,9 +153,10 @@ convert_pool (Layout *self, const MienNode *node)
   const int x = twin_of (self, node->inputs[0]);
   const gboolean max = g_str_equal (node->op, "MaxPool");
   gsize n_dims;
+  const gint64 *kernel = mien_node_ints (node, "kernel_shape", &n_dims);
 
   if (x < 0 || (node->n_outputs > 1 && node->outputs[1] >= 0) || mien_node_int (node, "count_include_pad", 0) != 0 ||
-      mien_node_ints (node, "kernel_shape", &n_dims) == NULL || n_dims != 2)
+      kernel == NULL || n_dims != 2 || kernel[0] > MIEN_BLOCKED_MAX_POOL)
     return FALSE;
   const gint64 channels = channels_of (self, x);
   add (self, max ? "BlockedMaxPool" : "BlockedAveragePool", node, &x, 1, new_twin (self, node->outputs[0], channels), channels);
