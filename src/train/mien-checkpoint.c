@@ -8,6 +8,7 @@
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "nn/mien-file.h"
 #include "train/mien-train-private.h"
@@ -15,14 +16,27 @@
 #define FORMAT "mien checkpoint 2"
 #define MAX_BYTES ((guint64) 4 << 30)
 
-/* Everything that must be equal for a run to go on as if it had never stopped. */
+/* Everything that must be equal for a run to go on as if it had never stopped: what was asked for, teachers, and where it runs. */
+static char *
+describe_task (const MienRecipe *recipe, const char *data_hash)
+{
+  g_autofree char *settings = mien_recipe_describe (recipe);
+
+  return g_strdup_printf ("%s data %s teachers ", settings, data_hash);
+}
+
+static char *
+describe_place (const MienThreads *threads)
+{
+  return g_strdup_printf (" threads %d cpu %s", mien_threads_count (threads), mien_cpu_level_name (mien_cpu_level ()));
+}
+
 static char *
 describe_run (const MienRun *self)
 {
-  g_autofree char *recipe = mien_recipe_describe (&self->recipe);
+  g_autofree char *task = describe_task (&self->recipe, self->data_hash), *place = describe_place (self->threads);
 
-  return g_strdup_printf ("%s data %s teachers %s threads %d cpu %s", recipe, self->data_hash, self->teacher_hash != NULL ? self->teacher_hash : "none",
-                          mien_threads_count (self->threads), mien_cpu_level_name (mien_cpu_level ()));
+  return g_strconcat (task, self->teacher_hash != NULL ? self->teacher_hash : "none", place, NULL);
 }
 
 typedef void (*ArrayFn) (const char *name, float *values, gsize n_elems, gpointer data);
@@ -184,4 +198,53 @@ mien_run_load_checkpoint (MienRun *self, const char *path, GError **error)
     return FALSE;
   }
   return mien_run_set_state (self, state, shown, error);
+}
+
+/* Epochs done by a checkpoint that such a run would go on from; 0 when it would not. Reads only what it needs. */
+static int
+count_done (const char *path, const MienRecipe *recipe, const char *task, const char *place)
+{
+  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
+  g_autoptr (GBytes) bytes = file != NULL ? g_mapped_file_get_bytes (file) : NULL;
+  g_autoptr (GVariant) variant = NULL;
+  const char *format, *run;
+  gint epoch, best_epoch;
+
+  if (bytes == NULL)
+    return 0;
+  variant = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_VARDICT, bytes, FALSE));
+  if (!g_variant_lookup (variant, "format", "&s", &format) || !g_str_equal (format, FORMAT) || !g_variant_lookup (variant, "run", "&s", &run) ||
+      !g_variant_lookup (variant, "epoch", "i", &epoch) || !g_variant_lookup (variant, "best-epoch", "i", &best_epoch))
+    return 0;
+  if (!g_str_has_prefix (run, task) || !g_str_has_suffix (run, place) || epoch < 1 || epoch >= recipe->epochs)
+    return 0;
+  return recipe->patience > 0 && epoch - best_epoch >= recipe->patience ? 0 : epoch; /* it had ended of itself */
+}
+
+char *
+mien_train_find_unfinished (const char *folder, const MienRecipe *recipe, const char *data_hash, int threads, int *epoch)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  MienThreads *pool = mien_threads_new (threads); /* tells how many "all" are */
+  g_autofree char *task = describe_task (recipe, data_hash), *place = describe_place (pool), *found = NULL;
+  gint64 newest = G_MININT64;
+  const char *name;
+
+  mien_threads_free (pool);
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *path = g_build_filename (folder, name, NULL), *model = NULL;
+    struct stat info;
+    int done;
+
+    if (!g_str_has_suffix (name, ".ckpt") || stat (path, &info) != 0 || !S_ISREG (info.st_mode) || info.st_mtime < newest)
+      continue;
+    model = g_strdup_printf ("%.*s.onnx", (int) strlen (path) - 5, path);
+    if (!g_file_test (model, G_FILE_TEST_IS_REGULAR) || (done = count_done (path, recipe, task, place)) == 0)
+      continue;
+    newest = info.st_mtime;
+    *epoch = done;
+    g_free (found);
+    found = g_steal_pointer (&model);
+  }
+  return g_steal_pointer (&found);
 }

@@ -10,6 +10,7 @@ typedef struct {
   MienRecipe recipe;
   char *data_path;
   char *out_path;
+  gboolean resume;
 } Job;
 
 struct _MienTrainer {
@@ -114,7 +115,7 @@ train_thread (gpointer data)
 
   dataset = mien_dataset_load (job->data_path, 1u << MIEN_SPLIT_TRAINING | 1u << MIEN_SPLIT_PUBLIC, NULL, NULL, self->cancellable, &error);
   if (dataset != NULL)
-    model = mien_train (&job->recipe, dataset, job->out_path, FALSE, 0, progress_cb, self, self->cancellable, &error);
+    model = mien_train (&job->recipe, dataset, job->out_path, job->resume, 0, progress_cb, self, self->cancellable, &error);
   g_mutex_lock (&self->lock);
   self->model = g_steal_pointer (&model);
   self->error = error;
@@ -180,7 +181,7 @@ mien_trainer_new (void)
 }
 
 void
-mien_trainer_start (MienTrainer *self, const MienRecipe *recipe, const char *data_path, const char *out_path)
+mien_trainer_start (MienTrainer *self, const MienRecipe *recipe, const char *data_path, const char *out_path, gboolean resume)
 {
   g_return_if_fail (MIEN_IS_TRAINER (self));
   g_return_if_fail (self->thread == NULL);
@@ -190,6 +191,7 @@ mien_trainer_start (MienTrainer *self, const MienRecipe *recipe, const char *dat
   self->job->recipe = *recipe;
   self->job->data_path = g_strdup (data_path);
   self->job->out_path = g_strdup (out_path);
+  self->job->resume = resume;
   g_clear_object (&self->cancellable);
   self->cancellable = g_cancellable_new ();
   self->thread = g_thread_new ("mien-train", train_thread, self);

@@ -50,12 +50,16 @@ typedef void (*MienTrainProgressFn) (const MienTrainProgress *progress, gpointer
 MienModel *mien_train (const MienRecipe *recipe, MienDataset *data, const char *out_path, gboolean resume, int threads,
                        MienTrainProgressFn progress, gpointer progress_data, GCancellable *cancellable, GError **error);
 
+/* The model OUT.onnx of the newest checkpoint in folder from which a run of this recipe on data of this hash, with so many threads,
+ * can go on; epoch: done so far. NULL when there is none. (transfer full) */
+char *mien_train_find_unfinished (const char *folder, const MienRecipe *recipe, const char *data_hash, int threads, int *epoch);
+
 /* The same as an object for the window. Signals (main thread): "progress" (pointer MienTrainProgress, newest wins for steps,
  * every epoch delivered), "finished" (MienModel as pointer or NULL, char *message or NULL). Dispose cancels and joins. */
 #define MIEN_TYPE_TRAINER (mien_trainer_get_type ())
 G_DECLARE_FINAL_TYPE (MienTrainer, mien_trainer, MIEN, TRAINER, GObject)
 MienTrainer *mien_trainer_new (void);
-void mien_trainer_start (MienTrainer *self, const MienRecipe *recipe, const char *data_path, const char *out_path);
+void mien_trainer_start (MienTrainer *self, const MienRecipe *recipe, const char *data_path, const char *out_path, gboolean resume);
 void mien_trainer_stop (MienTrainer *self); /* finishes with the best model so far */
 gboolean mien_trainer_is_running (MienTrainer *self);
 

@@ -297,6 +297,79 @@ test_train (void)
   mien_test_remove_dir (dir);
 }
 
+/* Epochs in the table, the newest of them first. */
+static guint
+count_epochs (GtkWidget *window)
+{
+  GtkColumnView *table = GTK_COLUMN_VIEW (mien_ui_find (window, GTK_TYPE_COLUMN_VIEW));
+
+  return g_list_model_get_n_items (G_LIST_MODEL (gtk_column_view_get_model (table)));
+}
+
+static void
+set_epochs (GtkWidget *window, double epochs)
+{
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (mien_ui_find (window, GTK_TYPE_SPIN_BUTTON)), epochs);
+}
+
+/* Waits for an epoch more than n, and stops. Returns the epochs there are then. */
+static guint
+stop_after (MienTrainingWindow *window, guint n)
+{
+  mien_ui_wait (count_epochs (GTK_WIDGET (window)) > n);
+  mien_ui_wait (mien_ui_find_text (GTK_WIDGET (window), "Stop") != NULL);
+  mien_ui_press (GTK_WIDGET (window), "Stop");
+  mien_ui_wait (mien_training_window_get_state (window) == MIEN_TRAINING_DONE);
+  n = count_epochs (GTK_WIDGET (window));
+  g_autofree char *plain = g_strdup_printf ("%u", n), *best = g_strdup_printf ("%u ★", n);
+  /* the newest bears the number of all: none is missing and none there twice */
+  mien_ui_wait (mien_ui_find_text (GTK_WIDGET (window), plain) != NULL || mien_ui_find_text (GTK_WIDGET (window), best) != NULL);
+  return n;
+}
+
+/* A training that was stopped goes on: from its result, and from the form of a window opened later. */
+static void
+test_continue (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = write_faces (dir, 4);
+  g_autofree char *done = NULL;
+  MienTrainingWindow *window = mien_training_window_new (NULL);
+  GtkWidget *widget = GTK_WIDGET (window), *button;
+  guint n;
+
+  gtk_window_present (GTK_WINDOW (window));
+  g_object_set (window, "data-path", path, NULL);
+  set_epochs (widget, 900); /* never reached */
+  mien_ui_wait ((button = mien_ui_find_text (widget, "Start")) != NULL && gtk_widget_is_sensitive (button));
+  g_assert_null (mien_ui_find_text (widget, "Unfinished Training"));
+  mien_ui_press (widget, "Start");
+  n = stop_after (window, 0);
+  g_assert_cmpuint (n, <, 900);
+  mien_ui_wait (mien_ui_find_text (widget, "Continue Training") != NULL);
+  mien_ui_press (widget, "Continue Training");
+  g_assert_cmpint (mien_training_window_get_state (window), ==, MIEN_TRAINING_RUNNING);
+  g_assert_cmpuint (count_epochs (widget), ==, n); /* what was there stays */
+  n = stop_after (window, n);
+  gtk_window_destroy (GTK_WINDOW (window));
+
+  window = mien_training_window_new (NULL);
+  widget = GTK_WIDGET (window);
+  gtk_window_present (GTK_WINDOW (window));
+  g_object_set (window, "data-path", path, NULL);
+  set_epochs (widget, 899);
+  mien_ui_wait ((button = mien_ui_find_text (widget, "Start")) != NULL && gtk_widget_is_sensitive (button));
+  g_assert_null (mien_ui_find_text (widget, "Unfinished Training")); /* with other epochs it is another training */
+  set_epochs (widget, 900);
+  done = g_strdup_printf ("%u of 900 epochs are done*", n);
+  mien_ui_wait (mien_ui_find_text (widget, done) != NULL);
+  mien_ui_press (widget, "Continue");
+  g_assert_cmpuint (count_epochs (widget), ==, n); /* the earlier ones, from the log */
+  g_assert_cmpuint (stop_after (window, n), >, n);
+  gtk_window_destroy (GTK_WINDOW (window));
+  mien_test_remove_dir (dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -311,6 +384,7 @@ main (int argc, char **argv)
   g_test_add_func ("/training/data", test_data);
   g_test_add_func ("/training/window", test_window);
   g_test_add_func ("/training/train", test_train);
+  g_test_add_func ("/training/continue", test_continue);
   result = g_test_run ();
   mien_test_remove_dir (home);
   return result;

@@ -26,6 +26,7 @@ struct _MienTrainingData {
 
   gboolean ready;
   int n_faces; /* to train on */
+  char *hash;  /* (nullable) */
 };
 
 G_DEFINE_FINAL_TYPE (MienTrainingData, mien_training_data, ADW_TYPE_PREFERENCES_GROUP)
@@ -138,10 +139,12 @@ read_thread (GTask *task, gpointer object, gpointer path, GCancellable *cancella
   GError *error = NULL;
   MienDataset *data = mien_dataset_load (path, 1u << MIEN_SPLIT_TRAINING | 1u << MIEN_SPLIT_PUBLIC, NULL, NULL, cancellable, &error);
 
-  if (data == NULL)
+  if (data == NULL) {
     g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, data, (GDestroyNotify) mien_dataset_unref);
+    return;
+  }
+  g_object_set_data_full (G_OBJECT (task), "hash", mien_dataset_dup_hash (data), g_free); /* takes a while, too */
+  g_task_return_pointer (task, data, (GDestroyNotify) mien_dataset_unref);
 }
 
 static void
@@ -159,6 +162,7 @@ read_cb (GObject *object, GAsyncResult *result, gpointer user_data)
     g_message ("Training data: %s", error->message);
     show_problem (self, error->message);
   } else {
+    self->hash = g_strdup (g_object_get_data (G_OBJECT (result), "hash"));
     show_data (self, data);
   }
 }
@@ -177,6 +181,7 @@ start_reading (MienTrainingData *self)
   g_autoptr (GTask) task = NULL;
 
   stop_reading (self);
+  g_clear_pointer (&self->hash, g_free);
   set_ready (self, FALSE);
   show_problem (self, NULL);
   gtk_widget_set_visible (GTK_WIDGET (self->found_row), FALSE);
@@ -282,7 +287,10 @@ mien_training_data_dispose (GObject *object)
 static void
 mien_training_data_finalize (GObject *object)
 {
-  g_free (MIEN_TRAINING_DATA (object)->path);
+  MienTrainingData *self = MIEN_TRAINING_DATA (object);
+
+  g_free (self->path);
+  g_free (self->hash);
   G_OBJECT_CLASS (mien_training_data_parent_class)->finalize (object);
 }
 
@@ -389,4 +397,11 @@ mien_training_data_is_reading (MienTrainingData *self)
 {
   g_return_val_if_fail (MIEN_IS_TRAINING_DATA (self), FALSE);
   return self->reading != NULL;
+}
+
+const char *
+mien_training_data_get_hash (MienTrainingData *self)
+{
+  g_return_val_if_fail (MIEN_IS_TRAINING_DATA (self), NULL);
+  return self->ready ? self->hash : NULL;
 }

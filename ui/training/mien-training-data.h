@@ -18,6 +18,7 @@ void mien_training_data_set_path (MienTrainingData *self, const char *path);
 const char *mien_training_data_get_path (MienTrainingData *self);
 gboolean mien_training_data_is_ready (MienTrainingData *self);
 int mien_training_data_get_n_faces (MienTrainingData *self); /* to train on; 0 unless ready */
+const char *mien_training_data_get_hash (MienTrainingData *self); /* as mien_dataset_dup_hash(); (nullable) unless ready */
 gboolean mien_training_data_is_reading (MienTrainingData *self);
 
 /* A path as people read it: the home folder is "~". (transfer full) */

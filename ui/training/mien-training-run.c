@@ -5,7 +5,9 @@
 #include "training/mien-training-run.h"
 
 #include <math.h>
+#include <string.h>
 #include <glib/gi18n.h>
+#include <json-glib/json-glib.h>
 
 #include "charts/mien-line-chart.h"
 #include "training/mien-training-data.h"
@@ -280,6 +282,53 @@ mien_training_run_add (MienTrainingRun *self, const MienTrainProgress *progress)
   text = g_strdup_printf (_("Epoch %d of %d · %s"), progress->epoch, progress->epochs, left);
   done = progress->epoch - 1 + (progress->epoch_done ? 1 : (double) progress->step / MAX (progress->steps, 1));
   mien_training_run_set_status (self, text, done / MAX (progress->epochs, 1));
+}
+
+/* A line of the log, as mien_train() writes it: one flat object. */
+static gboolean
+parse_epoch (const char *line, MienTrainProgress *p)
+{
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonNode *root;
+  JsonObject *object;
+  const struct {
+    const char *key;
+    double *value;
+  } numbers[] = {
+    { "train_loss", &p->train_loss }, { "train_accuracy", &p->train_accuracy },
+    { "val_loss", &p->val_loss },     { "val_accuracy", &p->val_accuracy },
+  };
+
+  if (strlen (line) > 4096 || !json_parser_load_from_data (parser, line, -1, NULL))
+    return FALSE;
+  root = json_parser_get_root (parser);
+  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
+    return FALSE;
+  object = json_node_get_object (root);
+  p->epoch = (int) CLAMP (json_object_get_int_member_with_default (object, "epoch", 0), 0, 1000000);
+  p->epoch_done = TRUE;
+  p->best = json_object_get_boolean_member_with_default (object, "best", FALSE);
+  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++)
+    *numbers[i].value = json_object_get_double_member_with_default (object, numbers[i].key, NAN);
+  return p->epoch > 0;
+}
+
+void
+mien_training_run_load (MienTrainingRun *self, const char *out_path)
+{
+  g_autofree char *stem = g_str_has_suffix (out_path, ".onnx") ? g_strndup (out_path, strlen (out_path) - 5) : g_strdup (out_path);
+  g_autofree char *path = g_strconcat (stem, ".log.jsonl", NULL), *contents = NULL;
+
+  g_return_if_fail (MIEN_IS_TRAINING_RUN (self));
+  if (!g_file_get_contents (path, &contents, NULL, NULL))
+    return;
+  g_auto (GStrv) lines = g_strsplit (contents, "\n", -1);
+  for (int i = 0; lines[i] != NULL; i++) {
+    MienTrainProgress progress = { 0 };
+
+    if (parse_epoch (lines[i], &progress))
+      mien_training_run_add (self, &progress);
+  }
 }
 
 void

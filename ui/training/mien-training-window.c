@@ -18,25 +18,29 @@ struct _MienTrainingWindow {
   AdwWindowTitle *window_title;
   AdwToastOverlay *toasts;
   GtkStack *stack;
-  GtkWidget *again_button, *start_button, *stop_button, *use_button, *save_button;
+  GtkWidget *again_button, *start_button, *stop_button, *use_button, *save_button, *continue_button;
   GtkInfoBar *error_bar;
   GtkLabel *error_label;
   GtkActionBar *done_bar;
   MienTrainingData *data;
   MienTrainingRun *run;
   AdwComboRow *recipe_row;
-  AdwActionRow *out_row;
+  AdwActionRow *out_row, *unfinished_row;
   GtkAdjustment *epochs, *seed;
 
   /* owned */
   MienTrainer *trainer;
   MienModel *model;  /* (nullable) what came out */
   char *out_path;
+  char *unfinished_path; /* (nullable) the model of a training that can go on with what is chosen */
+  char *started_data;    /* (nullable) what the last training was started with */
+  MienRecipe started;
   GtkFileChooserNative *chooser;
 
   MienTrainingState state;
   gboolean out_chosen;    /* by the person: a new recipe does not change it */
   gboolean close_when_done;
+  gboolean epochs_left;   /* the last training could go on */
   guint inhibit_cookie;
 };
 
@@ -55,10 +59,52 @@ get_recipe (MienTrainingWindow *self)
   return item != NULL ? mien_recipe_find (gtk_string_object_get_string (item)) : NULL;
 }
 
+/* The recipe with what the form says. FALSE when there is none. */
+static gboolean
+make_recipe (MienTrainingWindow *self, MienRecipe *recipe)
+{
+  const MienRecipe *chosen = get_recipe (self);
+
+  if (chosen == NULL)
+    return FALSE;
+  *recipe = *chosen;
+  recipe->epochs = (int) gtk_adjustment_get_value (self->epochs);
+  while (recipe->batch > 8 && recipe->batch > mien_training_data_get_n_faces (self->data))
+    recipe->batch /= 2; /* the form has no batch size: a small collection must work as it is */
+  recipe->seed = (guint64) gtk_adjustment_get_value (self->seed);
+  return TRUE;
+}
+
+/* Offers to go on with a training of the same faces, recipe, epochs and seed that was stopped, by the person or by a power cut. */
+static void
+update_unfinished_cb (MienTrainingWindow *self)
+{
+  const char *hash = mien_training_data_get_hash (self->data);
+  g_autofree char *folder = self->out_path != NULL ? g_path_get_dirname (self->out_path) : NULL;
+  MienRecipe recipe;
+  int epoch = 0;
+
+  if (self->state == MIEN_TRAINING_RUNNING || self->state == MIEN_TRAINING_STOPPING)
+    return;
+  g_clear_pointer (&self->unfinished_path, g_free);
+  if (hash != NULL && folder != NULL && make_recipe (self, &recipe))
+    self->unfinished_path = mien_train_find_unfinished (folder, &recipe, hash, 0, &epoch);
+  gtk_widget_set_visible (GTK_WIDGET (self->unfinished_row), self->unfinished_path != NULL);
+  if (self->unfinished_path != NULL) {
+    g_autofree char *name = g_path_get_basename (self->unfinished_path);
+    /* Translators: "12 of 60 epochs are done · simple3-2026-11-22.onnx". */
+    g_autofree char *text = g_strdup_printf (ngettext ("%d of %d epochs is done · %s", "%d of %d epochs are done · %s", epoch), epoch, recipe.epochs, name);
+    g_autofree char *markup = g_markup_escape_text (text, -1);
+
+    adw_action_row_set_subtitle (self->unfinished_row, markup);
+  }
+}
+
 static void
 update_start_cb (MienTrainingWindow *self)
 {
   gtk_widget_set_sensitive (self->start_button, mien_training_data_is_ready (self->data) && get_recipe (self) != NULL);
+  update_unfinished_cb (self);
 }
 
 static void
@@ -70,6 +116,7 @@ set_out_path (MienTrainingWindow *self, const char *path)
   g_free (self->out_path);
   self->out_path = g_strdup (path);
   adw_action_row_set_subtitle (self->out_row, text);
+  update_unfinished_cb (self);
 }
 
 /* …/mien/models/RECIPE-DATE.onnx, with a number where that is taken: a training never overwrites an older one unasked. */
@@ -142,6 +189,7 @@ set_state (MienTrainingWindow *self, MienTrainingState state)
   gtk_widget_set_visible (self->stop_button, looks[state].stop);
   gtk_widget_set_sensitive (self->stop_button, state == MIEN_TRAINING_RUNNING);
   gtk_widget_set_visible (self->again_button, looks[state].again);
+  gtk_widget_set_visible (self->continue_button, state == MIEN_TRAINING_DONE && self->epochs_left);
   gtk_action_bar_set_revealed (self->done_bar, looks[state].results);
   gtk_info_bar_set_revealed (self->error_bar, state == MIEN_TRAINING_FAILED);
 
@@ -191,8 +239,11 @@ show_result (MienTrainingWindow *self)
 static void
 progress_cb (MienTrainingWindow *self, const MienTrainProgress *progress)
 {
-  if (self->state == MIEN_TRAINING_RUNNING || self->state == MIEN_TRAINING_STOPPING)
-    mien_training_run_add (self->run, progress);
+  if (self->state != MIEN_TRAINING_RUNNING && self->state != MIEN_TRAINING_STOPPING)
+    return;
+  mien_training_run_add (self->run, progress);
+  if (progress->epoch_done)
+    self->epochs_left = progress->epoch < progress->epochs;
 }
 
 static void
@@ -203,6 +254,7 @@ finished_cb (MienTrainingWindow *self, MienModel *model, const char *message)
   g_clear_pointer (&self->model, mien_model_unref);
   if (model != NULL) {
     self->model = mien_model_ref (model);
+    self->epochs_left &= self->state == MIEN_TRAINING_STOPPING; /* else it ended of itself: its patience was over */
     show_result (self);
   } else if (message != NULL && (self->state != MIEN_TRAINING_STOPPING || isfinite (mien_training_run_get_best (self->run, NULL)))) {
     g_warning ("Training: %s", message);
@@ -212,44 +264,74 @@ finished_cb (MienTrainingWindow *self, MienModel *model, const char *message)
     notify (self, _("Training Failed"), message);
   } else {
     set_state (self, MIEN_TRAINING_SETUP);
+    update_unfinished_cb (self);
     toast (self, _("Stopped before the first epoch was done; there is nothing to keep"));
   }
   if (self->close_when_done)
     gtk_window_destroy (GTK_WINDOW (self));
 }
 
+static void
+show_started (MienTrainingWindow *self)
+{
+  g_clear_pointer (&self->model, mien_model_unref);
+  self->epochs_left = FALSE;
+  mien_training_run_set_status (self->run, _("Reading the faces…"), 0);
+  set_state (self, MIEN_TRAINING_RUNNING);
+}
+
 void
 mien_training_window_enter_run (MienTrainingWindow *self, const char *out_path)
 {
   set_out_path (self, out_path);
-  g_clear_pointer (&self->model, mien_model_unref);
   mien_training_run_reset (self->run);
-  mien_training_run_set_status (self->run, _("Reading the faces…"), 0);
-  set_state (self, MIEN_TRAINING_RUNNING);
+  show_started (self);
 }
 
 static void
 start_cb (MienTrainingWindow *self)
 {
-  const MienRecipe *chosen = get_recipe (self);
   g_autofree char *folder = g_path_get_dirname (self->out_path);
   g_autofree char *out_path = g_strdup (self->out_path);
-  MienRecipe recipe;
 
-  if (chosen == NULL || !mien_training_data_is_ready (self->data))
+  if (!mien_training_data_is_ready (self->data) || !make_recipe (self, &self->started))
     return;
   if (g_mkdir_with_parents (folder, 0755) != 0) {
     g_autofree char *text = g_strdup_printf (_("%s: the folder cannot be made; choose another place"), folder);
     toast (self, text);
     return;
   }
-  recipe = *chosen;
-  recipe.epochs = (int) gtk_adjustment_get_value (self->epochs);
-  while (recipe.batch > 8 && recipe.batch > mien_training_data_get_n_faces (self->data))
-    recipe.batch /= 2; /* the form has no batch size: a small collection must work as it is */
-  recipe.seed = (guint64) gtk_adjustment_get_value (self->seed);
+  g_free (self->started_data);
+  self->started_data = g_strdup (mien_training_data_get_path (self->data));
   mien_training_window_enter_run (self, out_path);
-  mien_trainer_start (self->trainer, &recipe, mien_training_data_get_path (self->data), out_path);
+  mien_trainer_start (self->trainer, &self->started, self->started_data, out_path, FALSE);
+}
+
+/* From the form: the training that was found, with its curves so far. */
+static void
+continue_found_cb (MienTrainingWindow *self)
+{
+  g_autofree char *out_path = g_strdup (self->unfinished_path);
+
+  if (out_path == NULL || !make_recipe (self, &self->started))
+    return;
+  g_free (self->started_data);
+  self->started_data = g_strdup (mien_training_data_get_path (self->data));
+  mien_training_window_enter_run (self, out_path);
+  mien_training_run_load (self->run, out_path);
+  mien_training_run_set_status (self->run, _("Reading the faces…"), 0);
+  mien_trainer_start (self->trainer, &self->started, self->started_data, out_path, TRUE);
+}
+
+/* From the result: the training that was just stopped. */
+static void
+continue_cb (MienTrainingWindow *self)
+{
+  if (self->state != MIEN_TRAINING_DONE || !self->epochs_left)
+    return;
+  show_started (self);
+  gtk_widget_grab_focus (self->stop_button);
+  mien_trainer_start (self->trainer, &self->started, self->started_data, self->out_path, TRUE);
 }
 
 static void
@@ -265,8 +347,8 @@ static void
 again_cb (MienTrainingWindow *self)
 {
   self->out_chosen = FALSE;
-  suggest_out_path (self);
   set_state (self, MIEN_TRAINING_SETUP);
+  suggest_out_path (self);
 }
 
 static void
@@ -460,6 +542,8 @@ mien_training_window_finalize (GObject *object)
 
   g_clear_pointer (&self->model, mien_model_unref);
   g_free (self->out_path);
+  g_free (self->unfinished_path);
+  g_free (self->started_data);
   G_OBJECT_CLASS (mien_training_window_parent_class)->finalize (object);
 }
 
@@ -493,6 +577,7 @@ mien_training_window_class_init (MienTrainingWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, stop_button);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, use_button);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, save_button);
+  gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, continue_button);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, error_bar);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, error_label);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, done_bar);
@@ -500,6 +585,7 @@ mien_training_window_class_init (MienTrainingWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, run);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, recipe_row);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, out_row);
+  gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, unfinished_row);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, epochs);
   gtk_widget_class_bind_template_child (widget_class, MienTrainingWindow, seed);
   gtk_widget_class_bind_template_callback (widget_class, update_start_cb);
@@ -507,6 +593,9 @@ mien_training_window_class_init (MienTrainingWindowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, recipe_cb);
   gtk_widget_class_bind_template_callback (widget_class, start_cb);
   gtk_widget_class_bind_template_callback (widget_class, stop_cb);
+  gtk_widget_class_bind_template_callback (widget_class, continue_cb);
+  gtk_widget_class_bind_template_callback (widget_class, continue_found_cb);
+  gtk_widget_class_bind_template_callback (widget_class, update_unfinished_cb);
   gtk_widget_class_bind_template_callback (widget_class, again_cb);
   gtk_widget_class_bind_template_callback (widget_class, use_cb);
   gtk_widget_class_bind_template_callback (widget_class, save_as_cb);
