@@ -93,6 +93,20 @@ mien_blocked_rows (const MienBlockedKernels *self, const MienBlockedShape *shape
   return shape->n * (blocks_of (self, shape->k) / (grouped ? mien_blocked_group (self, shape->k) : 1)) * shape->p;
 }
 
+int
+mien_blocked_stem_rows (const MienBlockedShape *shape)
+{
+  return shape->n * (shape->pool ? shape->p / 2 : shape->p);
+}
+
+bool
+mien_blocked_stem_can_pool (const MienBlockedShape *shape)
+{
+  return shape->c <= MIEN_BLOCKED_STEM_CHANNELS && shape->r <= MIEN_BLOCKED_STEM_TAPS && shape->s <= MIEN_BLOCKED_STEM_TAPS &&
+         shape->stride_h <= MIEN_BLOCKED_STEM_STRIDE && shape->stride_w <= MIEN_BLOCKED_STEM_STRIDE && shape->dilation_h == 1 &&
+         shape->dilation_w == 1;
+}
+
 size_t
 mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape)
 {

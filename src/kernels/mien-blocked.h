@@ -7,6 +7,7 @@
  * Conv     y = clamp (bias + sum over c, r, s of w[k][c][r][s] * x[c][p * stride + r * dilation - pad][likewise] + residual)
  *          weights packed [K / (group * lanes)][C / lanes][R][S][lanes][group * lanes], group = mien_blocked_group()
  * Stem     the same with x a plain tensor [N][C][H][W]: first layers of one or three channels; weights [K / lanes][C][R][S][lanes]
+ *          and with pool set, where mien_blocked_stem_can_pool(), pooled at once
  * Depth    depthwise, w packed [C / lanes][R][S][lanes]
  * Pool     maximum, or average over the pixels of the input that the window covers; windows of MIEN_BLOCKED_MAX_POOL rows at most
  * bfloat16 activations and the weights of Conv are bfloat16 (rounded to nearest even); pairs of input channels lie together in packed
@@ -21,7 +22,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MIEN_BLOCKED_MAX_POOL = 32 };
+enum {
+  MIEN_BLOCKED_MAX_POOL = 32,
+  MIEN_BLOCKED_STEM_CHANNELS = 4,
+  MIEN_BLOCKED_STEM_TAPS = 7,
+  MIEN_BLOCKED_STEM_STRIDE = 2,
+};
 
 typedef struct {
   int n;
@@ -31,6 +37,7 @@ typedef struct {
   int pad_top, pad_left;
   int residual_halo;
   float lo, hi; /* clamp */
+  bool pool;    /* stem only: y is the maximum of each 2 x 2 results, p / 2 rows of q / 2 pixels */
 } MienBlockedShape;
 
 typedef struct {
@@ -55,8 +62,12 @@ typedef struct {
 /* Blocks of output channels that one tile of conv computes together: packed weights keep them side by side. */
 int mien_blocked_group (const MienBlockedKernels *self, int k);
 
-/* Rows that conv, stem, depth and the pools number: n * (k in groups or blocks) * p. */
+/* Rows that conv, depth and the pools number: n * (k in groups or blocks) * p; stem's are all channels: n * p. */
 int mien_blocked_rows (const MienBlockedKernels *self, const MienBlockedShape *shape, bool grouped);
+int mien_blocked_stem_rows (const MienBlockedShape *shape);
+
+/* Up to MIEN_BLOCKED_STEM_ channels, taps a side and strides, no dilation: these stems are fast and can pool. */
+bool mien_blocked_stem_can_pool (const MienBlockedShape *shape);
 
 /* Elements of packed weights (conv: of the kernels' type, else floats), and packing w[K][C][R][S] (depthwise: w[C][1][R][S]). */
 size_t mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape);

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_STEM_CHANNELS = 4, MAX_HALO = 16 };
+enum { MAX_HALO = 16 };
 
 typedef struct {
   MienGraph *graph;
@@ -137,13 +137,49 @@ convert_conv (Layout *self, const MienNode *node)
   int x = twin_of (self, node->inputs[0]);
   if ((group != 1 && !depthwise) || (x >= 0 && channels_of (self, x) != c))
     return FALSE;
-  const gboolean stem = x < 0 && !depthwise && c <= MAX_STEM_CHANNELS;
+  const gboolean stem = x < 0 && !depthwise && c <= MIEN_BLOCKED_STEM_CHANNELS;
   if (x < 0 && !stem) {
     x = new_twin (self, node->inputs[0], c);
     add (self, "ToBlocked", NULL, &node->inputs[0], 1, x, c);
   }
   const int inputs[] = { stem ? node->inputs[0] : x, node->inputs[1], bias };
   add (self, stem ? "BlockedStem" : depthwise ? "BlockedDepth" : "BlockedConv", node, inputs, bias >= 0 ? 3 : 2, new_twin (self, node->outputs[0], k), c);
+  return TRUE;
+}
+
+static gboolean
+all_are (const MienNode *node, const char *attr, gint64 wanted, gboolean if_absent)
+{
+  gsize n;
+  const gint64 *values = mien_node_ints (node, attr, &n);
+
+  for (gsize i = 0; values != NULL && i < n; i++)
+    if (values[i] != wanted)
+      return FALSE;
+  return values != NULL || if_absent;
+}
+
+/* A maximum over 2 x 2 pixels behind a stem that nobody else reads joins the stem. */
+static gboolean
+join_stem (Layout *self, const MienNode *node, int x)
+{
+  MienNode *stem = mien_graph_producer (self->graph, x);
+  gsize n;
+  const gint64 *strides = stem != NULL ? mien_node_ints (stem, "strides", &n) : NULL;
+
+  if (stem == NULL || !g_str_equal (stem->op, "BlockedStem") || mien_node_int (stem, "pool", 0) != 0 || self->exists[node->inputs[0]] ||
+      self->uses[node->inputs[0]] != 1)
+    return FALSE;
+  const MienShape *w = &constant (self, stem->inputs[1])->shape;
+  if (w->dim[2] > MIEN_BLOCKED_STEM_TAPS || w->dim[3] > MIEN_BLOCKED_STEM_TAPS || !all_are (stem, "dilations", 1, TRUE) ||
+      (strides != NULL && (n != 2 || MAX (strides[0], strides[1]) > MIEN_BLOCKED_STEM_STRIDE)))
+    return FALSE;
+  if (!all_are (node, "kernel_shape", 2, FALSE) || !all_are (node, "strides", 2, FALSE) || !all_are (node, "pads", 0, TRUE) ||
+      !all_are (node, "dilations", 1, TRUE) || mien_node_int (node, "ceil_mode", 0) != 0 ||
+      g_str_has_prefix (mien_node_string (node, "auto_pad", ""), "SAME_"))
+    return FALSE;
+  mien_node_set_int (stem, "pool", 1);
+  self->blocked[node->outputs[0]] = x;
   return TRUE;
 }
 
@@ -158,6 +194,8 @@ convert_pool (Layout *self, const MienNode *node)
   if (x < 0 || (node->n_outputs > 1 && node->outputs[1] >= 0) || mien_node_int (node, "count_include_pad", 0) != 0 ||
       kernel == NULL || n_dims != 2 || kernel[0] > MIEN_BLOCKED_MAX_POOL)
     return FALSE;
+  if (max && join_stem (self, node, x))
+    return TRUE;
   const gint64 channels = channels_of (self, x);
   add (self, max ? "BlockedMaxPool" : "BlockedAveragePool", node, &x, 1, new_twin (self, node->outputs[0], channels), channels);
   return TRUE;

@@ -6,12 +6,12 @@
 #include "mien-test.h"
 #include "nn/mien-plan.h"
 
-enum { N_WANTED = 4 };
+enum { N_WANTED = 5 };
 
 typedef struct {
   MienGraph *graph;
   GRand *random;
-  int kept, middle, dense, out;
+  int kept, middle, dense, pooled, out;
 } Net;
 
 static int
@@ -84,6 +84,12 @@ make_net (void)
   const MienShape flat_w = mien_shape (2, 35, 400), flat_b = mien_shape (1, 35), product_w = mien_shape (2, 400, 35);
   int x = mien_graph_add_input (net.graph, "x", MIEN_F32, &in);
 
+  /* A stem that can be pooled at once. */
+  const gint64 two[] = { 2, 2 };
+  net.pooled = unary (&net, "MaxPool", unary (&net, "Relu", conv (&net, x, 1, 20, 3, 1, 1, TRUE)));
+  mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "kernel_shape", two, 2);
+  mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "strides", two, 2);
+  net.pooled = conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE);
   x = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 24, 3, 1, 1, FALSE), 24));
   net.kept = x;
   x = pool (&net, "MaxPool", x);
@@ -106,14 +112,15 @@ make_net (void)
   net.out = unary (&net, "Softmax", mien_graph_op (net.graph, "", "Gemm", NULL, fc, 3));
   mien_graph_add_output (net.graph, net.out);
   mien_graph_add_output (net.graph, net.dense);
+  mien_graph_add_output (net.graph, net.pooled);
   return net;
 }
 
-/* The values out, kept, middle and dense after one run. */
+/* The values out, kept, middle, dense and pooled after one run. */
 static void
 run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[N_WANTED])
 {
-  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense };
+  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled };
   g_autoptr (GError) error = NULL;
 
   options.keep = keep;

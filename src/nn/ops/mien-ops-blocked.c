@@ -2,7 +2,8 @@
 /* Operators on blocked tensors (domain mien, f32 or bfloat16; layout: kernels/mien-blocked.h). mien-passes-layout.c puts them where Conv and pools
  * stood; files never hold them.
  *
- *   BlockedConv (X, W, B?, residual?) -> Y      X and Y blocked        BlockedStem (X, W, B?) -> Y      X plain
+ *   BlockedConv (X, W, B?, residual?) -> Y      X and Y blocked
+ *   BlockedStem (X, W, B?) -> Y                 X plain; attribute pool 1: a maximum over 2 x 2 follows
  *   BlockedDepth (X, W, B?, residual?) -> Y     depthwise              BlockedMaxPool, BlockedAveragePool (X) -> Y
  *   BlockedGlobalAverage (X) -> Y               Y plain [N][C][1][1]
  *   ToBlocked (X) -> Y, FromBlocked (X) -> Y
@@ -138,7 +139,10 @@ read_shape (MienOpCtx *ctx, MienBlockedShape *shape, GError **error)
     .residual_halo = attr (ctx, "residual_halo"),
     .lo = mien_node_float (ctx->node, "mien.lo", -INFINITY),
     .hi = mien_node_float (ctx->node, "mien.hi", INFINITY),
+    .pool = attr (ctx, "pool") != 0,
   };
+  if (shape->pool && (shape->p < 2 || shape->q < 2 || !mien_blocked_stem_can_pool (shape)))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "a shape that cannot be pooled");
   return TRUE;
 }
 
@@ -153,7 +157,7 @@ infer_blocked (MienOpCtx *ctx, GError **error)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "an input whose size depends on the data");
   if (!read_shape (ctx, &shape, error))
     return FALSE;
-  const MienShape out = blocked_shape (ctx, shape.n, shape.k, shape.p, shape.q);
+  const MienShape out = blocked_shape (ctx, shape.n, shape.k, shape.pool ? shape.p / 2 : shape.p, shape.pool ? shape.q / 2 : shape.q);
   mien_op_out (ctx, 0, blocked_type (ctx), &out);
   if (mien_op_has (ctx, 3)) {
     const MienShape *r = &ctx->in[3]->shape;
@@ -201,6 +205,7 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
     prepare_conv (ctx, state, prep);
   } else if (is (ctx, "BlockedStem")) {
     state->run = kernels->stem;
+    state->n_rows = mien_blocked_stem_rows (shape);
     state->work *= shape->c;
     state->packed = g_aligned_alloc (mien_blocked_stem_size (kernels, shape), sizeof (float), 64);
     mien_blocked_pack_stem (kernels, shape, ctx->in[1]->data, state->packed);
