@@ -74,6 +74,7 @@ format_text (const Info *self)
 {
   GString *text = g_string_new (NULL);
   const char *path = mien_model_get_path (self->model);
+  const gboolean has_card = get_metadata (self, "mien.recipe") != NULL;
 
   g_string_append_printf (text, "%s\n", path != NULL ? path : "");
   g_string_append_printf (text, "input      %d x %d, %d channel%s%s\n", mien_model_get_input_size (self->model),
@@ -92,10 +93,12 @@ format_text (const Info *self)
     g_string_append_printf (text, "%-24s %-18s %16s %12" G_GINT64_FORMAT " %14" G_GINT64_FORMAT "\n",
                             layer->name != NULL ? layer->name : "", layer->op, shape, layer->params, layer->macs);
   }
+  mien_cli_append_card (text, self->model);
   if (self->keys != NULL)
     g_string_append (text, "\nmetadata\n");
   for (GList *l = self->keys; l != NULL; l = l->next)
-    g_string_append_printf (text, "  %s = %s\n", (const char *) l->data, get_metadata (self, l->data));
+    if (!has_card || !mien_cli_card_has (l->data))
+      g_string_append_printf (text, "  %s = %s\n", (const char *) l->data, get_metadata (self, l->data));
   g_string_truncate (text, text->len - 1);
   return g_string_free (text, FALSE);
 }

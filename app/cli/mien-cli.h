@@ -64,4 +64,8 @@ void mien_json_key (GString *text, const char *key);               /* a comma wh
 /* Writes text and a line end to stdout. */
 void mien_cli_print_line (const char *text);
 
+/* The model's card in words, as far as its metadata have one, and whether a key of the metadata is told there. */
+void mien_cli_append_card (GString *text, const MienModel *model);
+gboolean mien_cli_card_has (const char *key);
+
 G_END_DECLS

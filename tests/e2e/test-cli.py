@@ -360,6 +360,10 @@ def _():
     with open(path('small.log.jsonl'), encoding='utf-8') as log:
         equal([json.loads(line)['epoch'] for line in log], [1, 2], 'epochs in the log')
     assert os.path.getsize(path('small.onnx')) > 1000
+    card = works('info', '--format', 'text', path('small.onnx')).out.split('model card\n')[1].split('\n\n')[0]
+    for words in (f'recipe       {recipe} seed 1\n', 'epochs=2 batch=16 seed=1', '112 training, 42 public', 'accuracy     1 view: ', 'accuracy     2 views: ',
+                  'without twins', 'recall       angry ', 'multiply-adds', 'temperature '):
+        assert words in card, (words, card)
 
 
 @test('train --list names architectures and recipes with what they cost')
