@@ -2,7 +2,8 @@
 /* A model: an ONNX network that takes a face and answers with one probability per label.
  *
  * What FER needs beyond the graph stands in the file's metadata_props under keys mien.*: labels, input.size,
- * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, recipe, dataset, scores, version.
+ * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, version; and the card: recipe, recipe.settings, training,
+ * teachers, dataset, cost, calibration, scores (one view) and scores.mirrored (two).
  * Where they are missing, documented guesses fill in (FER2013's seven labels when there are seven outputs, size and
  * channels from the graph's input, scale 1/255, mean 0, std 1, temperature 1; class-1, class-2, ... for any other number of
  * outputs) and mien_model_is_guessed() says so when labels, scale, or an open size were not given.

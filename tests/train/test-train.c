@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mien-test.h"
+#include "train/mien-train-private.h"
 #include "train/mien-trainer.h"
 
 enum { N_TRAINING = 140, N_PUBLIC = 35, EPOCHS = 4 };
@@ -157,6 +158,84 @@ test_resume_refuses (void)
     g_clear_error (&error);
   }
   mien_test_remove_dir (dir);
+}
+
+/* A run of one weight, as a checkpoint sees it. */
+static MienRun *
+make_bare_run (float first)
+{
+  const MienShape shape = mien_shape (1, 2);
+  MienRun *run = g_new0 (MienRun, 1);
+
+  run->recipe = make_recipe ();
+  run->data_hash = g_strdup ("none");
+  run->net = g_new0 (MienNet, 1);
+  run->use = g_new0 (MienNet, 1);
+  run->net->graph = mien_graph_new ("train", 13);
+  run->use->graph = mien_graph_new ("use", 13);
+  MienTensor *weight = mien_tensor_new (MIEN_F32, &shape), *average = mien_tensor_new (MIEN_F32, &shape);
+  mien_graph_add_parameter (run->net->graph, "w", weight);
+  mien_graph_add_parameter (run->use->graph, "w", average);
+  run->slots = g_new0 (MienOptimiserSlot, 1);
+  run->n_slots = 1;
+  run->slots[0] = (MienOptimiserSlot) { weight->data, average->data, g_new0 (float, 2), g_new0 (float, 2), NULL, 2, TRUE };
+  for (int i = 0; i < 2; i++) {
+    run->slots[0].weight[i] = first + i;
+    run->slots[0].average[i] = first + 2 + i;
+    run->slots[0].first[i] = first + 4 + i;
+    run->slots[0].second[i] = first + 6 + i;
+  }
+  return run;
+}
+
+static void
+free_bare_run (MienRun *run)
+{
+  mien_graph_unref (run->net->graph);
+  mien_graph_unref (run->use->graph);
+  g_clear_pointer (&run->net, g_free);
+  g_clear_pointer (&run->use, g_free);
+  mien_run_free (run);
+}
+
+/* Every number of a run's state comes back. */
+static void
+test_state (void)
+{
+  MienRun *run = make_bare_run (10), *other = make_bare_run (90);
+  g_autoptr (GError) error = NULL;
+
+  run->epoch = 7;
+  run->step = G_GINT64_CONSTANT (5000000000);
+  run->lr_scale = 0.3;
+  run->cut_epoch = 5;
+  run->n_rollbacks = 2;
+  run->seconds = 12.5;
+  run->best_epoch = 6;
+  run->best.val_loss = 1.25;
+  run->best.val_accuracy = 0.5;
+  run->best.val_accuracy_clean = 0.25;
+  g_autoptr (GBytes) state = mien_run_dup_state (run);
+  g_assert_true (mien_run_set_state (other, state, "state", &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (other->epoch, ==, 7);
+  g_assert_cmpint (other->step, ==, run->step);
+  g_assert_cmpfloat (other->lr_scale, ==, 0.3);
+  g_assert_cmpint (other->cut_epoch, ==, 5);
+  g_assert_cmpint (other->n_rollbacks, ==, 2);
+  g_assert_cmpfloat (other->seconds, ==, 12.5);
+  g_assert_cmpint (other->best_epoch, ==, 6);
+  g_assert_cmpfloat (other->best.val_loss, ==, 1.25);
+  g_assert_cmpfloat (other->best.val_accuracy, ==, 0.5);
+  g_assert_cmpfloat (other->best.val_accuracy_clean, ==, 0.25);
+  for (int i = 0; i < 2; i++) {
+    g_assert_cmpfloat (other->slots[0].weight[i], ==, 10 + i);
+    g_assert_cmpfloat (other->slots[0].average[i], ==, 12 + i);
+    g_assert_cmpfloat (other->slots[0].first[i], ==, 14 + i);
+    g_assert_cmpfloat (other->slots[0].second[i], ==, 16 + i);
+  }
+  free_bare_run (run);
+  free_bare_run (other);
 }
 
 static void
@@ -326,6 +405,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train/learns-and-repeats", test_learns_and_repeats);
   g_test_add_func ("/train/resume-refuses", test_resume_refuses);
+  g_test_add_func ("/train/state", test_state);
   g_test_add_func ("/train/bad-data", test_bad_data);
   g_test_add_func ("/train/private-is-refused", test_private_is_refused);
   g_test_add_func ("/train/diverges", test_diverges);
