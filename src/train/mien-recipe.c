@@ -271,8 +271,9 @@ mien_recipe_describe (const MienRecipe *self)
       g_string_append (text, value == 0 ? "" : settings[i].type == TYPE_SCHEDULE ? schedule_names[(int) value] : optimiser_names[(int) value]);
     else if (settings[i].type == TYPE_SEED && value != 0)
       g_string_append_printf (text, "%" G_GUINT64_FORMAT, self->seed);
-    else if (value != 0)
-      g_string_append (text, g_ascii_formatd (number, sizeof number, "%.9g", value));
+    else if (value != 0) /* six digits where they are the same float */
+      g_string_append (text, (float) g_ascii_strtod (g_ascii_formatd (number, sizeof number, "%.6g", value), NULL) == (float) value
+                               ? number : g_ascii_formatd (number, sizeof number, "%.9g", value));
   }
   return g_string_free (text, FALSE);
 }

@@ -75,7 +75,7 @@ gboolean mien_recipe_set (MienRecipe *self, const char *assignment, GError **err
 /* FALSE when a setting is outside its range. */
 gboolean mien_recipe_check (const MienRecipe *self, GError **error);
 
-/* "arch=small epochs=45 ...": every setting that is not off, exactly (as %.9g) and without teachers. (transfer full) */
+/* "arch=small epochs=45 ...": every setting that is not off, exactly, and without teachers. (transfer full) */
 char *mien_recipe_describe (const MienRecipe *self);
 
 G_END_DECLS
