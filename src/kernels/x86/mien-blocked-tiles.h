@@ -9,8 +9,8 @@
  *             if the border between them is computed as well and not stored. 6 x 6 pixels with a border of 1 are 46 positions, 3 tiles
  *             instead of 6; 24 x 24 are 39 instead of 48. The last tile of a run begins earlier instead of being shorter
  *
- * Share of the multipliers' peak that this permits (useful multiply-adds of all Conv, per 16 * 32 * 16 in a multiplication; the test
- * kernels-tiles counts them): see there */
+ * Of the multipliers' peak this permits 85 % for all of ref-vgg (the test kernels-tiles-emulated counts multiplications and loads). In blocks of 16
+ * channels two taps would share a row of a tile, three taps waste a quarter, and every other pixel crosses a cache line. */
 #include "kernels/x86/mien-tiles.h"
 
 enum { TILE_ROWS = 16, TILE_BYTES = 64 };
@@ -18,10 +18,18 @@ enum { TILE_ROWS = 16, TILE_BYTES = 64 };
 /* Up to TILE_ROWS positions. Position i of a run of rows is its pixel (i / pitch, i % pitch). */
 typedef struct {
   const Elem *x;        /* first tap of the first position */
-  Elem *y;              /* the run's first pixel */
-  const Elem *residual; /* or NULL */
-  int first, from;      /* first position, and first that no other tile has stored */
+  Elem *y;              /* the row of the first position that no tile before this one has stored */
+  const Elem *residual; /* likewise, or NULL */
+  int q, skipped;       /* its column, and how many positions lie before it */
 } Tile;
+
+/* Sums that are there and not stored yet: that is done between the next multiplications, when the vector units have nothing to do. */
+typedef struct {
+  float sums[2][2][TILE_ROWS][WIDTH] __attribute__ ((aligned (TILE_BYTES))); /* [tile][half of the block] */
+  Tile tiles[2];
+  int n_tiles, n_rows;
+  int tile, i; /* the next position; the tile's y, residual and q move with it */
+} Results;
 
 typedef struct {
   const MienBlockedShape *shape;
@@ -34,13 +42,70 @@ typedef struct {
   int n_rows;  /* of the registers as they are configured; 0: not yet */
   int n_tiles; /* waiting for another one */
   Tile tiles[2];
+  Results results[2];
+  int newer; /* of the results: the other ones are being stored */
 } TileConv;
 
-/* Registers 0 .. 3: sums of [tile][half of the block]; 4, 5: x; 6, 7: weights. */
+/* n pixels side by side. */
 INLINE void
-multiply_tiles (const TileConv *conv, const int n)
+store_pixels (const MienBlockedShape *shape, float sums[2][TILE_ROWS][WIDTH], int first, const Elem *residual, Elem *y, int n)
 {
-  const int n_r = conv->shape->r, n_s = conv->shape->s;
+  const __m512 lo = _mm512_set1_ps (shape->lo), hi = _mm512_set1_ps (shape->hi);
+
+  for (int i = first; i < first + n; i++, y += LANES) {
+    __m512 low = _mm512_load_ps (sums[0][i]), high = _mm512_load_ps (sums[1][i]);
+    if (residual != NULL) {
+      low = _mm512_add_ps (low, (__m512) read_elems (residual));
+      high = _mm512_add_ps (high, (__m512) read_elems (residual + WIDTH));
+      residual += LANES;
+    }
+    low = _mm512_min_ps (hi, _mm512_max_ps (lo, low)); /* in this order NaN stays NaN */
+    high = _mm512_min_ps (hi, _mm512_max_ps (lo, high));
+    _mm512_storeu_si512 (y, (__m512i) _mm512_cvtne2ps_pbh (high, low));
+  }
+}
+
+INLINE int
+least (int a, int b)
+{
+  return a < b ? a : b;
+}
+
+/* At most so many positions. */
+INLINE void
+store_positions (const TileConv *conv, Results *results, int most)
+{
+  const int width = conv->shape->q;
+
+  while (most > 0 && results->tile < results->n_tiles) {
+    Tile *tile = &results->tiles[results->tile];
+    const int q = tile->q, i = results->i, n = least (least (most, results->n_rows - i), conv->pitch - q);
+    const ptrdiff_t at = (ptrdiff_t) q * LANES;
+
+    store_pixels (conv->shape, results->sums[results->tile], i, tile->residual != NULL ? tile->residual + at : NULL, tile->y + at,
+                  least (n, width - q));
+    tile->q = q + n;
+    if (q + n == conv->pitch) {
+      tile->q = 0;
+      tile->y += conv->y_row;
+      if (tile->residual != NULL)
+        tile->residual += conv->residual_row;
+    }
+    results->i = i + n;
+    if (i + n == results->n_rows) {
+      results->tile++;
+      results->i = results->tiles[1].skipped;
+    }
+    most -= n;
+  }
+}
+
+/* Registers 0 .. 3: sums of [tile][half of the block]; 4, 5: x; 6, 7: weights. Stores the older results meanwhile. */
+INLINE void
+multiply_tiles (const TileConv *conv, Results *older, const int n)
+{
+  const int n_r = conv->shape->r, n_s = conv->shape->s, n_steps = conv->c_blocks * n_r * n_s;
+  const int share = (2 * TILE_ROWS + n_steps - 1) / n_steps, at_once = share > 4 ? share : 4;
   const ptrdiff_t step = conv->x_step * (ptrdiff_t) sizeof (Elem);
   const Elem *a = conv->tiles[0].x, *b = conv->tiles[1].x, *w = conv->w;
 
@@ -71,32 +136,8 @@ multiply_tiles (const TileConv *conv, const int n)
           tile_multiply (2, 5, 6);
           tile_multiply (3, 5, 7);
         }
+        store_positions (conv, older, at_once);
       }
-    }
-  }
-}
-
-INLINE void
-store_tile (const TileConv *conv, const Tile *tile, float sums[2][TILE_ROWS][WIDTH])
-{
-  const MienBlockedShape *shape = conv->shape;
-  int p = tile->from / conv->pitch, q = tile->from % conv->pitch;
-
-  for (int i = tile->from - tile->first; i < conv->n_rows; i++) {
-    if (q < shape->q) {
-      Vec low = load (sums[0][i]), high = load (sums[1][i]);
-      if (tile->residual != NULL) {
-        const Elem *residual = tile->residual + p * conv->residual_row + (ptrdiff_t) q * LANES;
-        low += read_elems (residual);
-        high += read_elems (residual + WIDTH);
-      }
-      low = clamp (low, shape->lo, shape->hi);
-      high = clamp (high, shape->lo, shape->hi);
-      _mm512_storeu_si512 (tile->y + p * conv->y_row + (ptrdiff_t) q * LANES, (__m512i) _mm512_cvtne2ps_pbh ((__m512) high, (__m512) low));
-    }
-    if (++q == conv->pitch) {
-      q = 0;
-      p++;
     }
   }
 }
@@ -105,22 +146,27 @@ store_tile (const TileConv *conv, const Tile *tile, float sums[2][TILE_ROWS][WID
 static void
 flush_tiles (TileConv *conv)
 {
-  float sums[2][2][TILE_ROWS][WIDTH] __attribute__ ((aligned (TILE_BYTES)));
+  Results *older = &conv->results[conv->newer], *newer = &conv->results[!conv->newer];
 
   if (conv->n_tiles == 0)
     return;
   if (conv->n_tiles == 2)
-    multiply_tiles (conv, 2);
+    multiply_tiles (conv, older, 2);
   else
-    multiply_tiles (conv, 1);
-  tile_store (0, sums[0][0], TILE_BYTES);
-  tile_store (1, sums[0][1], TILE_BYTES);
+    multiply_tiles (conv, older, 1);
+  tile_store (0, newer->sums[0][0], TILE_BYTES);
+  tile_store (1, newer->sums[0][1], TILE_BYTES);
   if (conv->n_tiles == 2) {
-    tile_store (2, sums[1][0], TILE_BYTES);
-    tile_store (3, sums[1][1], TILE_BYTES);
+    tile_store (2, newer->sums[1][0], TILE_BYTES);
+    tile_store (3, newer->sums[1][1], TILE_BYTES);
   }
-  for (int i = 0; i < conv->n_tiles; i++)
-    store_tile (conv, &conv->tiles[i], sums[i]);
+  newer->tiles[0] = conv->tiles[0];
+  newer->tiles[1] = conv->tiles[1];
+  newer->n_tiles = conv->n_tiles;
+  newer->n_rows = conv->n_rows;
+  newer->tile = 0;
+  newer->i = newer->tiles[0].skipped;
+  conv->newer = !conv->newer;
   conv->n_tiles = 0;
 }
 
@@ -141,15 +187,23 @@ configure_tiles (TileConv *conv, int n_rows)
 static void
 add_positions (TileConv *conv, const Elem *x, const Elem *residual, Elem *y, int n)
 {
-  const int n_rows = n < TILE_ROWS ? n : TILE_ROWS;
+  const int n_rows = least (n, TILE_ROWS);
 
   if (n_rows != conv->n_rows) {
     flush_tiles (conv);
     configure_tiles (conv, n_rows);
   }
-  for (int from = 0; from < n; from += n_rows) {
+  for (int from = 0, p = 0, q = 0; from < n; from += n_rows, q += n_rows) {
     const int first = from + n_rows <= n ? from : n - n_rows;
-    conv->tiles[conv->n_tiles++] = (Tile) { x + first * conv->x_step, y, residual, first, from };
+    for (; q >= conv->pitch; q -= conv->pitch)
+      p++;
+    conv->tiles[conv->n_tiles++] = (Tile) {
+      .x = x + first * conv->x_step,
+      .y = y + p * conv->y_row,
+      .residual = residual != NULL ? residual + p * conv->residual_row : NULL,
+      .q = q,
+      .skipped = from - first,
+    };
     if (conv->n_tiles == 2)
       flush_tiles (conv);
   }
@@ -189,7 +243,7 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
   while (first < end) { /* rows of one picture and one block of output channels */
     const int unit = first / shape->p, p0 = first % shape->p, left = end - first;
     const int n = by_picture ? unit / k_blocks : unit % shape->n, k = by_picture ? unit % k_blocks : unit / shape->n;
-    const int p1 = joined ? (left < shape->p - p0 ? p0 + left : shape->p) : p0 + 1;
+    const int p1 = joined ? least (p0 + left, shape->p) : p0 + 1;
     const Elem *x = (const Elem *) args->x + offset_of (c_blocks, shape->h, shape->w, shape->x_halo, n, 0, p0 * shape->stride_h - shape->pad_top) -
                     (ptrdiff_t) shape->pad_left * LANES;
     const Elem *residual = NULL;
@@ -210,4 +264,5 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
   }
   flush_tiles (&self);
   tile_release ();
+  store_positions (&self, &self.results[self.newer], 2 * TILE_ROWS);
 }
