@@ -138,6 +138,18 @@ test_run (void)
   mien_training_run_reset (run);
   g_assert_cmpuint (g_list_model_get_n_items (rows), ==, 0);
   g_assert_true (isnan (mien_training_run_get_best (run, NULL)));
+
+  /* A log: two epochs of three that it should have, a line that is none, one of before, one too many. */
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *model = g_build_filename (dir, "m.onnx", NULL), *log = g_build_filename (dir, "m.log.jsonl", NULL);
+  g_assert_true (g_file_set_contents (log, "{\"epoch\":1,\"train_loss\":2,\"val_accuracy\":0.5,\"best\":true}\n[[\n"
+                                           "{\"epoch\":2,\"train_loss\":1,\"val_accuracy\":0.625,\"best\":true}\n{\"epoch\":1}\n"
+                                           "{\"epoch\":4,\"val_accuracy\":0.75,\"best\":true}\n", -1, NULL));
+  mien_training_run_load (run, model, 3);
+  g_assert_cmpuint (g_list_model_get_n_items (rows), ==, 2);
+  g_assert_cmpfloat (mien_training_run_get_best (run, &epoch), ==, .625);
+  g_assert_cmpint (epoch, ==, 2);
+  mien_test_remove_dir (dir);
   gtk_window_destroy (GTK_WINDOW (window));
   mien_ui_wait (run == NULL);
 }

@@ -314,10 +314,11 @@ parse_epoch (const char *line, MienTrainProgress *p)
 }
 
 void
-mien_training_run_load (MienTrainingRun *self, const char *out_path)
+mien_training_run_load (MienTrainingRun *self, const char *out_path, int n_epochs)
 {
   g_autofree char *stem = g_str_has_suffix (out_path, ".onnx") ? g_strndup (out_path, strlen (out_path) - 5) : g_strdup (out_path);
   g_autofree char *path = g_strconcat (stem, ".log.jsonl", NULL), *contents = NULL;
+  int last = 0;
 
   g_return_if_fail (MIEN_IS_TRAINING_RUN (self));
   if (!g_file_get_contents (path, &contents, NULL, NULL))
@@ -326,8 +327,10 @@ mien_training_run_load (MienTrainingRun *self, const char *out_path)
   for (int i = 0; lines[i] != NULL; i++) {
     MienTrainProgress progress = { 0 };
 
-    if (parse_epoch (lines[i], &progress))
-      mien_training_run_add (self, &progress);
+    if (!parse_epoch (lines[i], &progress) || progress.epoch <= last || progress.epoch > n_epochs)
+      continue; /* a power cut can leave a line too many, which will be written again */
+    last = progress.epoch;
+    mien_training_run_add (self, &progress);
   }
 }
 

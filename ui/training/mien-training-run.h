@@ -14,8 +14,8 @@ G_DECLARE_FINAL_TYPE (MienTrainingRun, mien_training_run, MIEN, TRAINING_RUN, Ad
 void mien_training_run_reset (MienTrainingRun *self);
 void mien_training_run_add (MienTrainingRun *self, const MienTrainProgress *progress);
 
-/* The epochs that the log beside OUT.onnx tells of; nothing where there is none. */
-void mien_training_run_load (MienTrainingRun *self, const char *out_path);
+/* The first n_epochs that the log beside OUT.onnx tells of; nothing where there is none. */
+void mien_training_run_load (MienTrainingRun *self, const char *out_path, int n_epochs);
 
 /* Replaces the line of progress: "Reading the data…", "Finished". fraction < 0: no bar. */
 void mien_training_run_set_status (MienTrainingRun *self, const char *text, double fraction);

@@ -33,6 +33,7 @@ struct _MienTrainingWindow {
   MienModel *model;  /* (nullable) what came out */
   char *out_path;
   char *unfinished_path; /* (nullable) the model of a training that can go on with what is chosen */
+  int unfinished_epochs; /* done by it */
   char *started_data;    /* (nullable) what the last training was started with */
   MienRecipe started;
   GtkFileChooserNative *chooser;
@@ -89,6 +90,7 @@ update_unfinished_cb (MienTrainingWindow *self)
   g_clear_pointer (&self->unfinished_path, g_free);
   if (hash != NULL && folder != NULL && make_recipe (self, &recipe))
     self->unfinished_path = mien_train_find_unfinished (folder, &recipe, hash, 0, &epoch);
+  self->unfinished_epochs = epoch;
   gtk_widget_set_visible (GTK_WIDGET (self->unfinished_row), self->unfinished_path != NULL);
   if (self->unfinished_path != NULL) {
     g_autofree char *name = g_path_get_basename (self->unfinished_path);
@@ -311,14 +313,15 @@ start_cb (MienTrainingWindow *self)
 static void
 continue_found_cb (MienTrainingWindow *self)
 {
-  g_autofree char *out_path = g_strdup (self->unfinished_path);
+  g_autofree char *out_path = g_strdup (self->unfinished_path); /* entering the run looks for others */
+  const int n_epochs = self->unfinished_epochs;
 
   if (out_path == NULL || !make_recipe (self, &self->started))
     return;
   g_free (self->started_data);
   self->started_data = g_strdup (mien_training_data_get_path (self->data));
   mien_training_window_enter_run (self, out_path);
-  mien_training_run_load (self->run, out_path);
+  mien_training_run_load (self->run, out_path, n_epochs);
   mien_training_run_set_status (self->run, _("Reading the faces…"), 0);
   mien_trainer_start (self->trainer, &self->started, self->started_data, out_path, TRUE);
 }
