@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See mien-layers-pane.h. The maps are computed in run_thread(); everything else is on the main thread. */
+/* See mien-layers-pane.h. */
 #include "mien-config.h"
 
 #include "layers/mien-layers-pane.h"
@@ -14,6 +14,7 @@
 #include "layers/mien-map-panel.h"
 #include "layers/mien-map-source.h"
 #include "layers/mien-map-view.h"
+#include "layers/mien-map-worker.h"
 
 #define CELL_SIZE_DEFAULT 96
 #define CELL_SIZE_MIN 32
@@ -36,16 +37,11 @@ struct _MienLayersPane {
   MienMapPanel *panel;
 
   /* owned */
-  MienModel *model;         /* (nullable) */
-  MienMaps *maps;           /* of model; NULL while the thread has it or before it is made */
+  MienMapWorker *worker;    /* has the model and computes its maps */
   MienMapSource *source;
   GArray *kernels;          /* MienMapLayer of every layer, only their kernels are looked at: they live as long as model */
   GtkSingleSelection *selection; /* of GtkStringObject: the number of a map */
-  GCancellable *cancellable;
-  float *waiting;           /* (nullable) the newest face, not yet fed */
 
-  gboolean running;
-  gboolean ready;           /* the rows stand for model */
   gboolean frozen;
   gboolean strongest_first;
   double scrolled;          /* Ctrl+scroll, not yet a whole step */
@@ -58,56 +54,8 @@ static GParamSpec *props[N_PROPS];
 enum { FACE_REQUESTED, N_SIGNALS };
 static guint signals[N_SIGNALS];
 
-/* What the thread works on, and what it hands back. */
-typedef struct {
-  MienModel *model;
-  float *pixels;  /* (nullable) */
-  MienMaps *maps; /* (nullable) */
-  GPtrArray *layers; /* (nullable) MienLayerInfo: only when maps were made by this job */
-  MienActivations *activations;
-} Job;
-
-static void start_job (MienLayersPane *self);
-
 static void
-job_free (gpointer data)
-{
-  Job *job = data;
-
-  mien_model_unref (job->model);
-  g_clear_pointer (&job->maps, mien_maps_free);
-  g_clear_pointer (&job->layers, g_ptr_array_unref);
-  g_clear_pointer (&job->activations, mien_activations_unref);
-  g_free (job->pixels);
-  g_free (job);
-}
-
-static void
-run_thread (GTask *task, gpointer object, gpointer data, GCancellable *cancellable)
-{
-  Job *job = data;
-  GError *error = NULL;
-
-  if (job->maps == NULL) {
-    job->maps = mien_maps_new (job->model, &error);
-    if (job->maps == NULL) {
-      g_task_return_error (task, error);
-      return;
-    }
-    job->layers = mien_model_dup_layers (job->model, NULL);
-  }
-  if (job->pixels != NULL) {
-    job->activations = mien_maps_run (job->maps, job->pixels, &error);
-    if (job->activations == NULL) {
-      g_task_return_error (task, error);
-      return;
-    }
-  }
-  g_task_return_boolean (task, TRUE);
-}
-
-static void
-show_failure (MienLayersPane *self, const GError *error)
+failed_cb (MienLayersPane *self, const GError *error)
 {
   g_autofree char *text = g_markup_escape_text (error->message, -1);
 
@@ -204,7 +152,7 @@ fill_grid (MienLayersPane *self)
 }
 
 static void
-show_activations (MienLayersPane *self, MienActivations *activations)
+activations_cb (MienLayersPane *self, MienActivations *activations)
 {
   g_autoptr (GdkTexture) face = NULL;
   g_autofree char *percent = NULL, *answer = NULL;
@@ -226,17 +174,16 @@ show_activations (MienLayersPane *self, MienActivations *activations)
       best = i;
   percent = mien_label_format_percent (n > 0 ? probabilities[best] : 0);
   /* Translators: the expression that the network sees, and its probability: "Happy 93 %". */
-  answer = n > 0 ? g_strdup_printf (C_("answer", "%s %s"), mien_label_display (mien_model_get_label (self->model, best)), percent) : NULL;
+  answer = n > 0 ? g_strdup_printf (C_("answer", "%s %s"), mien_label_display (mien_model_get_label (mien_map_worker_get_model (self->worker), best)), percent) : NULL;
   gtk_label_set_label (self->answer, answer != NULL ? answer : "");
   gtk_widget_set_visible (GTK_WIDGET (self->face), TRUE);
 }
 
 static void
-show_layers (MienLayersPane *self, const MienMaps *maps, GPtrArray *layers)
+ready_cb (MienLayersPane *self, const MienMaps *maps, GPtrArray *layers)
 {
-  g_autofree char *title = mien_model_dup_title (self->model);
+  g_autofree char *title = mien_model_dup_title (mien_map_worker_get_model (self->worker));
 
-  self->ready = TRUE;
   g_array_set_size (self->kernels, 0);
   for (int i = 0; i < mien_maps_get_n_layers (maps); i++)
     g_array_append_vals (self->kernels, mien_maps_get_layer (maps, i), 1);
@@ -249,55 +196,6 @@ show_layers (MienLayersPane *self, const MienMaps *maps, GPtrArray *layers)
   mien_layer_row_build (self->list, maps, layers);
   gtk_stack_set_visible_child_name (self->stack, "layers");
   mien_layers_pane_select (self, 0, -1);
-}
-
-static void
-job_done_cb (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  MienLayersPane *self = MIEN_LAYERS_PANE (object);
-  Job *job = g_task_get_task_data (G_TASK (result));
-  g_autoptr (GError) error = NULL;
-  const gboolean done = g_task_propagate_boolean (G_TASK (result), &error);
-
-  self->running = FALSE;
-  if (g_cancellable_is_cancelled (self->cancellable))
-    return;
-  if (job->model == self->model) {
-    if (!done) {
-      self->ready = TRUE;
-      show_failure (self, error);
-    } else {
-      if (!self->ready)
-        show_layers (self, job->maps, job->layers);
-      self->maps = g_steal_pointer (&job->maps);
-      if (job->activations != NULL && mien_maps_get_n_layers (self->maps) > 0)
-        show_activations (self, job->activations);
-    }
-  }
-  start_job (self);
-}
-
-/* Starts when there is something to do and nobody doing it. */
-static void
-start_job (MienLayersPane *self)
-{
-  g_autoptr (GTask) task = NULL;
-  Job *job;
-
-  if (self->running || self->model == NULL || !gtk_widget_get_mapped (GTK_WIDGET (self)))
-    return;
-  if (self->ready && (self->maps == NULL || self->waiting == NULL))
-    return; /* broken, or nothing new */
-  job = g_new0 (Job, 1);
-  job->model = mien_model_ref (self->model);
-  job->maps = g_steal_pointer (&self->maps);
-  job->pixels = g_steal_pointer (&self->waiting);
-  task = g_task_new (self, self->cancellable, job_done_cb, NULL);
-  g_task_set_source_tag (task, start_job);
-  g_task_set_task_data (task, job, job_free);
-  g_task_set_check_cancellable (task, FALSE);
-  self->running = TRUE;
-  g_task_run_in_thread (task, run_thread);
 }
 
 static void
@@ -536,7 +434,14 @@ static void
 mien_layers_pane_map (GtkWidget *widget)
 {
   GTK_WIDGET_CLASS (mien_layers_pane_parent_class)->map (widget);
-  start_job (MIEN_LAYERS_PANE (widget));
+  mien_map_worker_set_active (MIEN_LAYERS_PANE (widget)->worker, TRUE);
+}
+
+static void
+mien_layers_pane_unmap (GtkWidget *widget)
+{
+  mien_map_worker_set_active (MIEN_LAYERS_PANE (widget)->worker, FALSE);
+  GTK_WIDGET_CLASS (mien_layers_pane_parent_class)->unmap (widget);
 }
 
 static void
@@ -546,7 +451,7 @@ mien_layers_pane_get_property (GObject *object, guint id, GValue *value, GParamS
 
   switch (id) {
   case PROP_MODEL:
-    g_value_set_boxed (value, self->model);
+    g_value_set_boxed (value, mien_map_worker_get_model (self->worker));
     break;
   case PROP_FROZEN:
     g_value_set_boolean (value, self->frozen);
@@ -614,7 +519,8 @@ mien_layers_pane_dispose (GObject *object)
 {
   MienLayersPane *self = MIEN_LAYERS_PANE (object);
 
-  g_cancellable_cancel (self->cancellable);
+  g_signal_handlers_disconnect_by_data (self->worker, self);
+  mien_map_worker_set_model (self->worker, NULL);
   if (self->panel != NULL)
     mien_map_panel_set_source (self->panel, NULL);
   if (self->grid != NULL) {
@@ -632,12 +538,9 @@ mien_layers_pane_finalize (GObject *object)
 {
   MienLayersPane *self = MIEN_LAYERS_PANE (object);
 
-  g_clear_pointer (&self->maps, mien_maps_free);
-  g_clear_pointer (&self->model, mien_model_unref);
+  g_clear_object (&self->worker);
   g_clear_object (&self->source);
   g_array_unref (self->kernels);
-  g_clear_object (&self->cancellable);
-  g_free (self->waiting);
   G_OBJECT_CLASS (mien_layers_pane_parent_class)->finalize (object);
 }
 
@@ -653,6 +556,7 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
   object_class->get_property = mien_layers_pane_get_property;
   object_class->set_property = mien_layers_pane_set_property;
   widget_class->map = mien_layers_pane_map;
+  widget_class->unmap = mien_layers_pane_unmap;
 
   props[PROP_MODEL] = g_param_spec_boxed ("model", NULL, NULL, MIEN_TYPE_MODEL, flags);
   props[PROP_FROZEN] = g_param_spec_boolean ("frozen", NULL, NULL, FALSE, flags);
@@ -722,7 +626,10 @@ mien_layers_pane_init (MienLayersPane *self)
   GtkEventController *scroll = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL);
   GtkEventController *keys = gtk_shortcut_controller_new ();
 
-  self->cancellable = g_cancellable_new ();
+  self->worker = mien_map_worker_new ();
+  g_signal_connect_swapped (self->worker, "ready", G_CALLBACK (ready_cb), self);
+  g_signal_connect_swapped (self->worker, "activations", G_CALLBACK (activations_cb), self);
+  g_signal_connect_swapped (self->worker, "failed", G_CALLBACK (failed_cb), self);
   self->source = mien_map_source_new ();
   self->kernels = g_array_new (FALSE, FALSE, sizeof (MienMapLayer));
   gtk_widget_init_template (GTK_WIDGET (self));
@@ -762,13 +669,9 @@ void
 mien_layers_pane_set_model (MienLayersPane *self, MienModel *model)
 {
   g_return_if_fail (MIEN_IS_LAYERS_PANE (self));
-  if (self->model == model)
+  if (mien_map_worker_get_model (self->worker) == model)
     return;
-  g_clear_pointer (&self->maps, mien_maps_free);
-  g_clear_pointer (&self->model, mien_model_unref);
-  g_clear_pointer (&self->waiting, g_free);
-  self->model = model != NULL ? mien_model_ref (model) : NULL;
-  self->ready = FALSE;
+  mien_map_worker_set_model (self->worker, model);
   g_array_set_size (self->kernels, 0);
   mien_map_source_set_activations (self->source, NULL);
   fill_grid (self);
@@ -778,7 +681,6 @@ mien_layers_pane_set_model (MienLayersPane *self, MienModel *model)
   gtk_label_set_label (self->answer, "");
   gtk_stack_set_visible_child_name (self->maps_stack, "no-face");
   gtk_stack_set_visible_child_name (self->stack, model == NULL ? "no-model" : "loading");
-  start_job (self);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_MODEL]);
 }
 
@@ -786,23 +688,18 @@ MienModel *
 mien_layers_pane_get_model (MienLayersPane *self)
 {
   g_return_val_if_fail (MIEN_IS_LAYERS_PANE (self), NULL);
-  return self->model;
+  return mien_map_worker_get_model (self->worker);
 }
 
 void
 mien_layers_pane_set_face (MienLayersPane *self, MienModel *model, const float *pixels)
 {
-  gsize n;
-
   g_return_if_fail (MIEN_IS_LAYERS_PANE (self));
   g_return_if_fail (model != NULL && pixels != NULL);
   mien_layers_pane_set_model (self, model);
   if (self->frozen && mien_map_source_get_activations (self->source) != NULL)
     return;
-  n = (gsize) mien_model_get_input_size (model) * mien_model_get_input_size (model);
-  g_free (self->waiting);
-  self->waiting = g_memdup2 (pixels, n * sizeof *pixels);
-  start_job (self);
+  mien_map_worker_set_face (self->worker, pixels);
 }
 
 gboolean
@@ -820,7 +717,7 @@ mien_layers_pane_set_frozen (MienLayersPane *self, gboolean frozen)
     return;
   self->frozen = frozen;
   if (frozen)
-    g_clear_pointer (&self->waiting, g_free);
+    mien_map_worker_set_face (self->worker, NULL);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_FROZEN]);
 }
 
