@@ -54,21 +54,10 @@ typedef struct {
   Piece body;
 } Message;
 
-static gboolean G_GNUC_PRINTF (2, 3)
-fail (GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, format, args));
-  va_end (args);
-  return FALSE;
-}
-
 static gboolean
 fail_damaged (GError **error)
 {
-  return fail (error, "%s", _("is damaged or cut off inside; download it again"));
+  return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("is damaged or cut off inside; download it again"));
 }
 
 static gboolean
@@ -93,7 +82,7 @@ count_work (MienHdf5 *self, GError **error)
 {
   if (++self->work <= MAX_WORK)
     return TRUE;
-  return fail (error, "%s", _("is tangled beyond measure; it is no file that Keras wrote"));
+  return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("is tangled beyond measure; it is no file that Keras wrote"));
 }
 
 static guint64
@@ -120,7 +109,7 @@ mien_hdf5_open (const char *path, GError **error)
   self->data = g_bytes_get_data (self->bytes, &n);
   self->n = n;
   if (n < 16 || memcmp (self->data, signature, sizeof signature) != 0) {
-    fail (error, "%s", _("is no HDF5 file; Keras's models end in .h5 or .hdf5"));
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("is no HDF5 file; Keras's models end in .h5 or .hdf5"));
     return NULL;
   }
   if (self->data[8] > 1) {
@@ -314,7 +303,7 @@ search_link (Piece message, Search *search, GError **error)
     return TRUE;
   p += n_name;
   if (kind != 0)
-    return fail (error, kind == 1 ? _("holds a link to another place by name (“%.*s”); save the model again with Keras")
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, kind == 1 ? _("holds a link to another place by name (“%.*s”); save the model again with Keras")
                                   : _("holds “%.*s” as a link into another file, which is not followed; save the model again in one file"),
                  (int) MIN (n_name, 100), search->name);
   if (end - p < 8)
@@ -395,7 +384,7 @@ read_dataspace (Piece message, MienShape *shape, guint64 *n_elems, GError **erro
   if ((version != 1 && version != 2) || message.n < (guint64) skip + 8u * rank)
     return fail_damaged (error);
   if (rank > MIEN_MAX_RANK)
-    return fail (error, _("holds an array of %d dimensions, but at most %d make sense"), rank, MIEN_MAX_RANK);
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("holds an array of %d dimensions, but at most %d make sense"), rank, MIEN_MAX_RANK);
   shape->rank = rank;
   for (int i = 0; i < rank; i++) {
     const guint64 dim = get (message.data + skip + 8 * i, 8);
@@ -463,10 +452,10 @@ add_string (GPtrArray *strings, Piece text, guint64 *total, GError **error)
     n++;
   *total += n;
   if (strings->len >= MAX_STRINGS || *total > MAX_TEXT)
-    return fail (error, "%s", _("holds more text than any model"));
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("holds more text than any model"));
   string = g_strndup ((const char *) text.data, n);
   g_ptr_array_add (strings, string);
-  return g_utf8_validate (string, (gssize) n, NULL) || fail (error, "%s", _("holds text that is not UTF-8"));
+  return g_utf8_validate (string, (gssize) n, NULL) || mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("holds text that is not UTF-8"));
 }
 
 /* The value of an attribute of strings. */
@@ -475,7 +464,7 @@ read_strings (MienHdf5 *self, const Datatype *type, guint64 n_elems, Piece value
 {
   if ((type->class != CLASS_STRING && !(type->class == CLASS_VARIABLE && (type->bits & 15) == 1)) ||
       (type->class == CLASS_VARIABLE && type->size != 16))
-    return fail (error, "%s", _("holds an attribute that should be text and is not"));
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("holds an attribute that should be text and is not"));
   if (n_elems > MAX_STRINGS || n_elems * type->size > value.n)
     return fail_damaged (error);
   for (guint64 i = 0; i < n_elems; i++) {
@@ -646,7 +635,7 @@ mien_hdf5_read_tensor (MienHdf5 *self, MienHdf5Object object, GError **error)
   type_message = find_message (messages, MESSAGE_DATATYPE);
   layout = find_message (messages, MESSAGE_LAYOUT);
   if (space == NULL || type_message == NULL || layout == NULL) {
-    fail (error, "%s", _("holds a group where an array of numbers should be"));
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("holds a group where an array of numbers should be"));
     return NULL;
   }
   if (find_message (messages, MESSAGE_FILTERS) != NULL) {

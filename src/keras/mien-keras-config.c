@@ -10,21 +10,10 @@
 
 enum { MAX_BYTES = 4 << 20, MAX_DEPTH = 64, MAX_LAYERS = 4096, MAX_INPUTS = 64, MAX_SIDE = 4096 };
 
-gboolean
-mien_keras_fail (GError **error, MienNnError code, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, code, format, args));
-  va_end (args);
-  return FALSE;
-}
-
 static gboolean
 fail_format (GError **error)
 {
-  return mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("the description of the network is not one of Keras; save the model again"));
+  return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("the description of the network is not one of Keras; save the model again"));
 }
 
 static void
@@ -106,7 +95,7 @@ fail_value (const MienKerasLayer *layer, const char *key, GError **error)
   g_autofree char *text = node != NULL ? json_to_string (node, FALSE) : NULL;
   g_autofree char *shown = mien_graph_shown (text != NULL ? text : "");
 
-  return mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, _("%s has %s = %s, which makes no sense; the description is damaged"), layer->shown, key, shown);
+  return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("%s has %s = %s, which makes no sense; the description is damaged"), layer->shown, key, shown);
 }
 
 gboolean
@@ -190,7 +179,7 @@ check_depth (const char *text, gsize n, GError **error)
       quoted = TRUE;
     } else if (text[i] == '[' || text[i] == '{') {
       if (++depth > MAX_DEPTH)
-        return mien_keras_fail (error, MIEN_NN_ERROR_SIZE, _("the description of the network is nested more than %d deep"), MAX_DEPTH);
+        return mien_file_fail (error, MIEN_NN_ERROR_SIZE, _("the description of the network is nested more than %d deep"), MAX_DEPTH);
     } else if (text[i] == ']' || text[i] == '}') {
       depth--;
     }
@@ -241,7 +230,7 @@ read_inbound (MienKerasLayer *layer, JsonObject *object, GError **error)
   if (calls == NULL || json_array_get_length (calls) == 0)
     return TRUE;
   if (json_array_get_length (calls) > 1)
-    return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s is used at several places, which is not supported"), layer->shown);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s is used at several places, which is not supported"), layer->shown);
   call = json_array_get_element (calls, 0);
   if (JSON_NODE_HOLDS_OBJECT (call)) { /* Keras 3: {"args": [...], "kwargs": {...}} */
     JsonArray *args = get_array (json_node_get_object (call), "args");
@@ -304,7 +293,7 @@ read_only_end (JsonObject *config, const char *key, GError **error)
   if (first != NULL && node_string (first) != NULL)
     return node_string (first);
   if (first != NULL && json_array_get_length (list) > 1) {
-    mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network has several inputs or outputs; a face network has one picture in and one answer out"));
+    mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network has several inputs or outputs; a face network has one picture in and one answer out"));
     return NULL;
   }
   name = read_reference (first);
@@ -334,15 +323,15 @@ read_input_shape (MienKerasConfig *self, JsonObject *config, GError **error)
       shape = get_array (config, keys[i]);
   }
   if (shape == NULL || json_array_get_length (shape) != 4)
-    return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED,
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED,
                             _("the description does not say what size of picture the network takes; build the model with an input shape"));
   for (guint i = 0; i < 3; i++) {
     JsonNode *side = json_array_get_element (shape, i + 1);
 
     if (JSON_NODE_HOLDS_NULL (side))
-      return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network leaves the size of its pictures open; build the model with a fixed input shape"));
+      return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network leaves the size of its pictures open; build the model with a fixed input shape"));
     if (!node_int (side, 1, MAX_SIDE, &sides[i]))
-      return mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, _("the size of the network's pictures makes no sense; at most %d pixels a side are read"), MAX_SIDE);
+      return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("the size of the network's pictures makes no sense; at most %d pixels a side are read"), MAX_SIDE);
   }
   self->channels = sides[self->channels_first ? 0 : 2];
   self->height = sides[self->channels_first ? 1 : 0];
@@ -364,7 +353,7 @@ read_layout (MienKerasConfig *self, GError **error)
     if (strcmp (format, "channels_first") != 0 && strcmp (format, "channels_last") != 0)
       return fail_value (layer, "data_format", error);
     if (said != NULL && strcmp (format, mien_keras_get_string (said, "data_format", "")) != 0)
-      return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s and %s differ in data_format, which is not supported"), said->shown, layer->shown);
+      return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s and %s differ in data_format, which is not supported"), said->shown, layer->shown);
     said = layer;
     self->channels_first = strcmp (format, "channels_first") == 0;
   }
@@ -383,7 +372,7 @@ read_layers (MienKerasConfig *self, JsonObject *root, GError **error)
   if (!sequential && g_strcmp0 (class_name, "Model") != 0 && g_strcmp0 (class_name, "Functional") != 0) {
     g_autofree char *shown = mien_graph_quote (class_name != NULL ? class_name : "");
 
-    return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the description is of a %s; Sequential and functional models can be read"), shown);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the description is of a %s; Sequential and functional models can be read"), shown);
   }
   if (layers == NULL || json_array_get_length (layers) == 0 || json_array_get_length (layers) > MAX_LAYERS)
     return fail_format (error);
@@ -392,7 +381,7 @@ read_layers (MienKerasConfig *self, JsonObject *root, GError **error)
       return FALSE;
     const MienKerasLayer *layer = g_ptr_array_index (self->layers, i);
     if (!g_hash_table_add (names, layer->name))
-      return mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, _("two layers have one name: %s"), layer->shown);
+      return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("two layers have one name: %s"), layer->shown);
   }
   if (sequential) {
     self->input = ((MienKerasLayer *) g_ptr_array_index (self->layers, 0))->name;
@@ -415,13 +404,13 @@ mien_keras_config_parse (const char *text, gsize n_bytes, GError **error)
   self->parser = json_parser_new_immutable ();
   self->layers = g_ptr_array_new_with_free_func (layer_free);
   if (n_bytes > MAX_BYTES) {
-    mien_keras_fail (error, MIEN_NN_ERROR_SIZE, _("the description of the network is larger than %d MiB"), MAX_BYTES >> 20);
+    mien_file_fail (error, MIEN_NN_ERROR_SIZE, _("the description of the network is larger than %d MiB"), MAX_BYTES >> 20);
     return NULL;
   }
   if (!check_depth (text, n_bytes, error))
     return NULL;
   if (!g_utf8_validate (text, (gssize) n_bytes, NULL) || !json_parser_load_from_data (self->parser, text, (gssize) n_bytes, NULL)) {
-    mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("the description of the network is not JSON; it is damaged, save the model again"));
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s", _("the description of the network is not JSON; it is damaged, save the model again"));
     return NULL;
   }
   root = json_parser_get_root (self->parser);

@@ -20,7 +20,7 @@ typedef struct {
 static gboolean
 fail_unsupported (const Step *self, const char *what, GError **error)
 {
-  return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s: %s is not supported"), self->layer->shown, what);
+  return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s: %s is not supported"), self->layer->shown, what);
 }
 
 /* A node behind what there is; extra: further inputs. Returns it for its attributes. */
@@ -88,13 +88,13 @@ read_weight (Step *self, const char *name, const char *other, MienShape shape, G
     return NULL;
   }
   if (tensor == NULL) {
-    mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, _("%s has no weight “%s” in the file; the file is incomplete or belongs to another model"), self->layer->shown, name);
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("%s has no weight “%s” in the file; the file is incomplete or belongs to another model"), self->layer->shown, name);
     return NULL;
   }
   if (!mien_shape_equal (&tensor->shape, &shape)) {
     g_autofree char *got = mien_shape_to_string (&tensor->shape), *want = mien_shape_to_string (&shape);
 
-    mien_keras_fail (error, MIEN_NN_ERROR_SHAPE, _("%s: its weight “%s” is %s, but the description needs %s; the weights belong to another model"),
+    mien_file_fail (error, MIEN_NN_ERROR_SHAPE, _("%s: its weight “%s” is %s, but the description needs %s; the weights belong to another model"),
                      self->layer->shown, name, got, want);
     return NULL;
   }
@@ -148,7 +148,7 @@ lay_windows (const Step *self, gboolean same, int side, int window, int stride, 
     return TRUE;
   }
   *out = (side - reach) / stride + 1;
-  return side >= reach || mien_keras_fail (error, MIEN_NN_ERROR_SHAPE, _("%s: its window of %d pixels is larger than the picture of %d that it gets"),
+  return side >= reach || mien_file_fail (error, MIEN_NN_ERROR_SHAPE, _("%s: its window of %d pixels is larger than the picture of %d that it gets"),
                                            self->layer->shown, reach, side);
 }
 
@@ -707,7 +707,7 @@ mien_keras_add_layer (MienKerasBuilder *self, const MienKerasLayer *layer, const
     return TRUE;
   }
   if (strcmp (layer->class_name, "Lambda") == 0)
-    return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s holds Python code, which is never run; train the model without it"), layer->shown);
-  return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s is of a kind that this program does not know; it can only be converted by Keras itself (tf2onnx)"),
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s holds Python code, which is never run; train the model without it"), layer->shown);
+  return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s is of a kind that this program does not know; it can only be converted by Keras itself (tf2onnx)"),
                           layer->shown);
 }

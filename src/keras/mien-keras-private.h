@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 
 #include "keras/mien-hdf5.h"
+#include "nn/mien-file.h"
 #include "nn/mien-graph.h"
 
 G_BEGIN_DECLS
@@ -59,8 +60,5 @@ typedef struct {
 
 gboolean mien_keras_add_layer (MienKerasBuilder *self, const MienKerasLayer *layer, const MienKerasTensor *inputs, int n_inputs,
                                MienKerasTensor *output, GError **error);
-
-G_GNUC_PRINTF (3, 4)
-gboolean mien_keras_fail (GError **error, MienNnError code, const char *format, ...);
 
 G_END_DECLS

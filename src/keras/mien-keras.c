@@ -62,7 +62,7 @@ read_description (MienHdf5 *file, const char *json_path, GError **error)
     return NULL;
   }
   if (texts == NULL || texts[0] == NULL) {
-    mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, "%s",
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s",
                      _("holds weights without a description of the network; name the model's .json file too, in front of this one"));
     return NULL;
   }
@@ -113,7 +113,7 @@ add_layer (MienKerasBuilder *self, const MienKerasConfig *config, const MienKera
     inputs[0] = add_input (self, config);
     n_inputs = 1;
   } else if (n_inputs == 0) {
-    return mien_keras_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s has no input; a network with several inputs is not supported"), layer->shown);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("%s has no input; a network with several inputs is not supported"), layer->shown);
   }
   if (!mien_keras_add_layer (self, layer, inputs, n_inputs, &output, error))
     return FALSE;
@@ -142,7 +142,7 @@ add_layers (MienKerasBuilder *self, const MienKerasConfig *config, GError **erro
   if (output == NULL) {
     g_autofree char *name = mien_graph_quote (config->output);
 
-    return mien_keras_fail (error, MIEN_NN_ERROR_FORMAT, _("no way leads from the network's input to its output %s"), name);
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("no way leads from the network's input to its output %s"), name);
   }
   mien_graph_add_output (self->graph, output->value);
   return mien_graph_sort (self->graph, error);
@@ -167,7 +167,7 @@ mien_keras_read (const char *path, const char *weights_path, GError **error)
       return NULL;
     }
     if (weights_path == NULL) {
-      mien_keras_fail (error, MIEN_NN_ERROR_INPUT, _("%s: this is a description without weights; name the .h5 file with the weights too, behind this one"), name);
+      mien_file_fail (error, MIEN_NN_ERROR_INPUT, _("%s: this is a description without weights; name the .h5 file with the weights too, behind this one"), name);
       return NULL;
     }
   }

@@ -23,17 +23,6 @@ G_DEFINE_BOXED_TYPE (MienModel, mien_model, mien_model_ref, mien_model_unref)
 
 static const char *const fer2013_labels[] = { "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral" };
 
-static gboolean G_GNUC_PRINTF (3, 4)
-fail (GError **error, MienNnError code, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, code, format, args));
-  va_end (args);
-  return FALSE;
-}
-
 MienModel *
 mien_model_ref (MienModel *self)
 {
@@ -69,19 +58,19 @@ read_input (MienModel *self, GError **error)
   gint64 height, width, channels;
 
   if (graph->inputs->len == 0)
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network has no input"));
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network has no input"));
   input = mien_graph_value (graph, g_array_index (graph->inputs, int, 0));
   name = mien_graph_quote (input->name);
   shape = mien_shape_to_string (&input->shape);
   if (graph->inputs->len > 1) {
     g_autofree char *second = mien_graph_quote (mien_graph_value (graph, g_array_index (graph->inputs, int, 1))->name);
 
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network has several inputs (%s, %s); a face network has one, the picture"), name, second);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("the network has several inputs (%s, %s); a face network has one, the picture"), name, second);
   }
   if (input->type != MIEN_F32)
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; a face network takes float32"), name, mien_type_name (input->type));
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; a face network takes float32"), name, mien_type_name (input->type));
   if (input->shape.rank != 4)
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; a face network takes pictures, 1x1x48x48 for instance"), name, shape);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; a face network takes pictures, 1x1x48x48 for instance"), name, shape);
 
   /* Channels first unless only the last dimension can be channels. */
   self->channels_last = !is_channels (input->shape.dim[1]) && is_channels (input->shape.dim[3]);
@@ -89,13 +78,13 @@ read_input (MienModel *self, GError **error)
   height = input->shape.dim[self->channels_last ? 1 : 2];
   width = input->shape.dim[self->channels_last ? 2 : 3];
   if (channels >= 0 && !is_channels (channels))
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; a face network takes one channel (grey) or three (colour)"), name, shape);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; a face network takes one channel (grey) or three (colour)"), name, shape);
   if (height >= 0 && width >= 0 && height != width)
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; only square pictures are supported"), name, shape);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; only square pictures are supported"), name, shape);
   if (MAX (height, width) >= 0 && (MAX (height, width) < MIN_SIZE || MAX (height, width) > MAX_SIZE))
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; pictures must have %d to %d pixels a side"), name, shape, MIN_SIZE, MAX_SIZE);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; pictures must have %d to %d pixels a side"), name, shape, MIN_SIZE, MAX_SIZE);
   if (input->shape.dim[0] > 256)
-    return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; that many pictures at a time are not supported"), name, shape);
+    return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("input %s is %s; that many pictures at a time are not supported"), name, shape);
   self->fixed_batch = MAX (input->shape.dim[0], 0);
   self->channels = channels;
   self->size = MAX (height, width);
@@ -126,7 +115,7 @@ read_metadata (MienModel *self, GError **error)
       !mien_metadata_float (self->graph, "mien.temperature", 0.01, 100, &self->temperature, NULL, error))
     return FALSE;
   if ((size >= 0 && size != self->size) || (channels >= 0 && channels != self->channels) || !is_channels (self->channels))
-    return fail (error, MIEN_NN_ERROR_FORMAT, _("its metadata speak of pictures of %dx%d pixels with %d channels, which the network does not take"),
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its metadata speak of pictures of %dx%d pixels with %d channels, which the network does not take"),
                  self->size, self->size, self->channels);
   self->guessed = !has_scale || (size < 0 && !has_size) || (channels < 0 && !has_channels);
   return TRUE;
@@ -191,7 +180,7 @@ mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPr
     return g_steal_pointer (&plan);
   mien_plan_get_value (plan, g_array_index (self->graph->outputs, int, self->output), &type, &shape);
   if (type != MIEN_F32 || count_classes (&shape, batch) != self->n_labels) {
-    fail (error, MIEN_NN_ERROR_SHAPE, _("the network does not answer %d pictures one by one"), batch);
+    mien_file_fail (error, MIEN_NN_ERROR_SHAPE, _("the network does not answer %d pictures one by one"), batch);
     return NULL;
   }
   return g_steal_pointer (&plan);
@@ -221,7 +210,7 @@ find_output (MienModel *self, const MienPlan *plan, int batch, GError **error)
   mien_plan_get_value (plan, g_array_index (outputs, int, 0), &type, &shape);
   name = mien_graph_quote (mien_graph_value (self->graph, g_array_index (outputs, int, 0))->name);
   text = mien_shape_to_string (&shape);
-  return fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("output %s is %s %s; a face network answers with 2 to %d classes"),
+  return mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("output %s is %s %s; a face network answers with 2 to %d classes"),
                name, text, mien_type_name (type), MIEN_MODEL_MAX_LABELS);
 }
 
@@ -236,7 +225,7 @@ read_labels (MienModel *self, GError **error)
     return FALSE;
   }
   if (labels != NULL && (int) g_strv_length (labels) != self->n_labels)
-    return fail (error, MIEN_NN_ERROR_FORMAT, _("its metadata name %u labels, but the network has %d classes"), g_strv_length (labels), self->n_labels);
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its metadata name %u labels, but the network has %d classes"), g_strv_length (labels), self->n_labels);
   for (int i = 0; i < self->n_labels; i++)
     if (labels != NULL)
       self->labels[i] = g_strdup (labels[i]);
@@ -294,7 +283,7 @@ try_run (const MienModel *self, MienPlan *plan, int batch, GError **error)
   if (!mien_context_run (context, inputs, error))
     return FALSE;
   if (!mien_model_finish (self, mien_tensor_f32 (mien_context_output (context, self->output)), probabilities))
-    return fail (error, MIEN_NN_ERROR_FORMAT, _("the network answers with values that are not numbers; its weights are damaged"));
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("the network answers with values that are not numbers; its weights are damaged"));
   return TRUE;
 }
 

@@ -21,17 +21,6 @@ static const struct {
   { MIEN_U8, "u1" }, { MIEN_U16, "u2" }, { MIEN_U32, "u4" }, { MIEN_U64, "u8" },
 };
 
-static gboolean G_GNUC_PRINTF (2, 3)
-fail (GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, format, args));
-  va_end (args);
-  return FALSE;
-}
-
 static void
 skip_spaces (const char **p)
 {
@@ -114,7 +103,7 @@ find_type (const char *descr, MienType *type, GError **error)
         *type = types[i].type;
         return TRUE;
       }
-  return fail (error, _("numbers of type %s are not supported; save it with astype(np.float32)"), shown);
+  return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("numbers of type %s are not supported; save it with astype(np.float32)"), shown);
 }
 
 /* {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } */
@@ -125,16 +114,16 @@ read_header (const char *text, MienType *type, MienShape *shape, GError **error)
   const char *p = text;
 
   if (!g_utf8_validate (text, -1, NULL) || !skip_char (&p, '{'))
-    return fail (error, _("its header cannot be understood"));
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its header cannot be understood"));
   while (!skip_char (&p, '}')) {
     g_autofree char *key = read_string (&p), *descr = NULL;
 
     if (key == NULL || !skip_char (&p, ':'))
-      return fail (error, _("its header cannot be understood"));
+      return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its header cannot be understood"));
     skip_spaces (&p);
     if (strcmp (key, "descr") == 0 && !has_descr) {
       if (*p == '[')
-        return fail (error, _("it holds records, not plain numbers"));
+        return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("it holds records, not plain numbers"));
       has_descr = (descr = read_string (&p)) != NULL;
       if (has_descr && !find_type (descr, type, error))
         return FALSE;
@@ -143,30 +132,18 @@ read_header (const char *text, MienType *type, MienShape *shape, GError **error)
     } else if (strcmp (key, "shape") == 0 && !has_shape) {
       has_shape = read_shape (&p, shape);
       if (!has_shape)
-        return fail (error, _("its shape cannot be understood, or has more than %d dimensions"), MIEN_MAX_RANK);
+        return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its shape cannot be understood, or has more than %d dimensions"), MIEN_MAX_RANK);
     } else {
-      return fail (error, _("its header cannot be understood"));
+      return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its header cannot be understood"));
     }
     skip_char (&p, ',');
   }
   skip_spaces (&p);
   if (!has_descr || !has_order || !has_shape || *p != '\0')
-    return fail (error, _("its header cannot be understood"));
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its header cannot be understood"));
   if (fortran && shape->rank > 1)
-    return fail (error, _("its numbers stand in column order; save it with np.ascontiguousarray()"));
+    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its numbers stand in column order; save it with np.ascontiguousarray()"));
   return TRUE;
-}
-
-static void
-swap_bytes (guint8 *data, gsize n_elems, gsize size)
-{
-  for (gsize i = 0; i < n_elems; i++)
-    for (gsize k = 0; k < size / 2; k++) {
-      const guint8 byte = data[i * size + k];
-
-      data[i * size + k] = data[i * size + size - 1 - k];
-      data[i * size + size - 1 - k] = byte;
-    }
 }
 
 static MienTensor *
@@ -179,11 +156,11 @@ parse (const guint8 *data, gsize n, GError **error)
   MienShape shape;
 
   if (n < 10 || memcmp (data, "\x93NUMPY", 6) != 0) {
-    fail (error, _("is not a NumPy file (.npy)"));
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("is not a NumPy file (.npy)"));
     return NULL;
   }
   if (data[6] < 1 || data[6] > 3) {
-    fail (error, _("has version %d of the NumPy format; versions 1 to 3 are known"), data[6]);
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("has version %d of the NumPy format; versions 1 to 3 are known"), data[6]);
     return NULL;
   }
   start = data[6] == 1 ? 10 : 12;
@@ -191,7 +168,7 @@ parse (const guint8 *data, gsize n, GError **error)
   if (start == 12 && n >= 12)
     length |= (gsize) data[10] << 16 | (gsize) data[11] << 24;
   if (n < start || length > n - start || length > MAX_HEADER || memchr (data + start, 0, length) != NULL) {
-    fail (error, _("its header is damaged or cut off"));
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its header is damaged or cut off"));
     return NULL;
   }
   header = g_strndup ((const char *) data + start, length);
@@ -201,7 +178,7 @@ parse (const guint8 *data, gsize n, GError **error)
       n_bytes != n - start - length) {
     g_autofree char *text = mien_shape_to_string (&shape);
 
-    fail (error, _("its shape %s %s does not fit the %zu bytes of numbers there are"), text, mien_type_name (type), n - start - length);
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its shape %s %s does not fit the %zu bytes of numbers there are"), text, mien_type_name (type), n - start - length);
     return NULL;
   }
   tensor = mien_tensor_try_new (type, &shape, error);
@@ -209,7 +186,7 @@ parse (const guint8 *data, gsize n, GError **error)
     return NULL;
   memcpy (tensor->data, data + start + length, n_bytes);
   if (G_BYTE_ORDER == G_BIG_ENDIAN)
-    swap_bytes (tensor->data, n_elems, mien_type_size (type));
+    mien_file_swap_bytes (tensor->data, n_elems, mien_type_size (type));
   for (gsize i = 0; type == MIEN_BOOL && i < n_elems; i++)
     ((guint8 *) tensor->data)[i] = ((guint8 *) tensor->data)[i] != 0;
   return g_steal_pointer (&tensor);
@@ -263,7 +240,7 @@ mien_npy_write (const MienTensor *tensor, const char *path, GError **error)
   file->str[9] = (char) (length >> 8);
   g_string_append_len (file, tensor->data, n_bytes);
   if (G_BYTE_ORDER == G_BIG_ENDIAN)
-    swap_bytes ((guint8 *) file->str + length + 10, tensor->n_elems, size);
+    mien_file_swap_bytes ((guint8 *) file->str + length + 10, tensor->n_elems, size);
   if (g_file_set_contents_full (path, file->str, file->len, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666, error))
     return TRUE;
   g_prefix_error (error, "%s: ", name);

@@ -18,6 +18,29 @@ mien_file_shown_name (const char *path)
   return mien_graph_shown (name);
 }
 
+gboolean
+mien_file_fail (GError **error, MienNnError code, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, code, format, args));
+  va_end (args);
+  return FALSE;
+}
+
+void
+mien_file_swap_bytes (guint8 *data, gsize n_elems, gsize size)
+{
+  for (gsize i = 0; i < n_elems; i++)
+    for (gsize k = 0; k < size / 2; k++) {
+      const guint8 byte = data[i * size + k];
+
+      data[i * size + k] = data[i * size + size - 1 - k];
+      data[i * size + size - 1 - k] = byte;
+    }
+}
+
 static gboolean
 fail_errno (GError **error, int code, const char *what)
 {

@@ -14,6 +14,12 @@ GBytes *mien_file_load (const char *path, guint64 max_bytes, GError **error);
 /* n bytes from where fd stands. */
 gboolean mien_file_read (int fd, void *data, gsize n, GError **error);
 
+/* Sets error to MIEN_NN_ERROR of that code and returns FALSE. */
+gboolean mien_file_fail (GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* n_elems of size bytes, each turned round: from the other byte order. */
+void mien_file_swap_bytes (guint8 *data, gsize n_elems, gsize size);
+
 /* Name without folder, as a message shows it: UTF-8, not overlong, no control characters. (transfer full) */
 char *mien_file_shown_name (const char *path);
 

@@ -14,17 +14,6 @@
 #include "nn/mien-file.h"
 #include "onnx/mien-onnx-private.h"
 
-gboolean
-mien_onnx_fail (GError **error, MienNnError code, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (MIEN_NN_ERROR, code, format, args));
-  va_end (args);
-  return FALSE;
-}
-
 static gboolean
 fail_errno (GError **error, int code, const char *what)
 {

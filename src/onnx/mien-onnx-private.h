@@ -3,6 +3,7 @@
  * the public functions add it. */
 #pragma once
 
+#include "nn/mien-file.h"
 #include "nn/mien-graph.h"
 #include "onnx.pb-c.h"
 
@@ -37,8 +38,5 @@ gboolean mien_onnx_read_external (MienOnnxExternal *external, const char *locati
 
 /* Frees the payload of proto once it is copied, to keep the peak of memory low. */
 MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GError **error);
-
-/* Sets error and returns FALSE. */
-gboolean mien_onnx_fail (GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 G_END_DECLS

@@ -14,7 +14,7 @@
 #define MAX_OP_LENGTH 128 /* operator names are interned, so their memory never comes back */
 #define MAX_OPS 1000
 
-#define FAIL(code, ...) mien_onnx_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
+#define FAIL(code, ...) mien_file_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
 
 typedef struct {
   MienGraph *graph;

@@ -9,7 +9,7 @@
 
 #include "onnx/mien-onnx-private.h"
 
-#define FAIL(code, ...) mien_onnx_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
+#define FAIL(code, ...) mien_file_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
 
 static gboolean
 check_type (int number, GError **error)
@@ -39,18 +39,6 @@ read_shape (const Onnx__TensorProto *proto, MienShape *shape, gsize *n_elems, GE
     return FAIL (SIZE, _("its size %s is impossibly large"), text);
   }
   return TRUE;
-}
-
-static void
-swap_bytes (guint8 *data, gsize n_elems, gsize size)
-{
-  for (gsize i = 0; i < n_elems; i++)
-    for (gsize k = 0; k < size / 2; k++) {
-      const guint8 byte = data[i * size + k];
-
-      data[i * size + k] = data[i * size + size - 1 - k];
-      data[i * size + size - 1 - k] = byte;
-    }
 }
 
 static gboolean
@@ -220,7 +208,7 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **
     memcpy ((*tensor)->data, proto->raw_data.data, n_elems * size);
   }
   if (G_BYTE_ORDER == G_BIG_ENDIAN)
-    swap_bytes ((*tensor)->data, n_elems, size);
+    mien_file_swap_bytes ((*tensor)->data, n_elems, size);
   return check_bools (*tensor, error);
 }
 

@@ -12,7 +12,7 @@
 
 #define IR_VERSION 8
 
-#define FAIL(code, ...) mien_onnx_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
+#define FAIL(code, ...) mien_file_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
 
 typedef struct {
   const MienGraph *graph;
