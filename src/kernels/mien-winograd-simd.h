@@ -16,28 +16,28 @@ typedef struct {
 } Place;
 
 INLINE Place
-place_of (const MienWinogradBlock *block, const int m, int tile)
+place_of (const MienWinogradBlock *block, const int rows, const int columns, int tile)
 {
-  const int across = (block->shape->q + m - 1) / m, down = (block->shape->p + m - 1) / m;
+  const int across = (block->shape->q + columns - 1) / columns, down = (block->shape->p + rows - 1) / rows;
 
-  return (Place) { tile / (across * down), tile / across % down * m, tile % across * m };
+  return (Place) { tile / (across * down), tile / across % down * rows, tile % across * columns };
 }
 
 INLINE void
-next_place (const MienWinogradBlock *block, const int m, Place *at)
+next_place (const MienWinogradBlock *block, const int rows, const int columns, Place *at)
 {
-  at->q += m;
+  at->q += columns;
   if (at->q < block->shape->q)
     return;
   at->q = 0;
-  at->p += m;
+  at->p += rows;
   if (at->p < block->shape->p)
     return;
   at->p = 0;
   at->n++;
 }
 
-/* B^T d, of t values that lie step apart */
+/* B^T d, of values that lie step apart */
 INLINE void
 transform_in (const int m, const Vec *d, const int step, Vec *v, const int v_step)
 {
@@ -76,61 +76,108 @@ transform_out (const int m, const Vec *v, const int step, Vec *y, const int y_st
   }
 }
 
-/* B^T d B of one tile and one block of channels; parts of v lie v_step apart. Beyond the halo are zeros. */
+/* V is floats, or bfloat16. */
 INLINE void
-transform_tile (const int m, const Elem *x, ptrdiff_t x_row, int n_rows, int n_columns, float *v, ptrdiff_t v_step)
+store_v (const bool bf16, void *v, ptrdiff_t at, Vec x)
 {
-  const int t = m + 2;
+#if BF16
+  if (bf16) {
+    write_elems ((Elem *) v + at, x);
+    return;
+  }
+#endif
+  store ((float *) v + at, x);
+}
+
+INLINE void *
+v_at (const bool bf16, void *v, ptrdiff_t at)
+{
+  return (char *) v + at * (bf16 ? 2 : 4);
+}
+
+/* B^T d B of one tile and one block of channels; parts of v lie v_step apart. Beyond the halo are zeros.
+ *
+ * Here and below: each line that is written lies far from the one before, which no prefetcher of the processor foresees, and each write
+ * would wait for its line. So what the next tile needs is asked for; a tenth to a fifth of the time of a layer. */
+INLINE void
+transform_tile (const int rows, const int columns, const bool bf16, const Elem *x, ptrdiff_t x_row, int n_rows, int n_columns, void *v,
+                ptrdiff_t v_step)
+{
+  const int tall = rows + 2, wide = columns + 2;
   Vec d[6], half[36], row[6];
 
-  for (int c = 0; c < t; c++) {
+  for (int c = 0; c < wide; c++) {
 #pragma GCC unroll 6
-    for (int r = 0; r < t; r++)
+    for (int r = 0; r < tall; r++) {
       d[r] = r < n_rows && c < n_columns ? read_elems (x + r * x_row + c * LANES) : (Vec) { 0 };
-    transform_in (m, d, 1, half + c, t);
+      if (c >= 2)
+        __builtin_prefetch (x + r * x_row + (c + 2 * columns) * LANES);
+    }
+    transform_in (rows, d, 1, half + c, wide);
   }
-  for (int r = 0; r < t; r++) {
-    transform_in (m, half + r * t, 1, row, 1);
+  for (int r = 0; r < tall; r++) {
+    transform_in (columns, half + r * wide, 1, row, 1);
 #pragma GCC unroll 6
-    for (int c = 0; c < t; c++)
-      store (v + (r * t + c) * v_step, row[c]);
+    for (int c = 0; c < wide; c++) {
+      store_v (bf16, v, (r * wide + c) * v_step, row[c]);
+      __builtin_prefetch (v_at (bf16, v, (r * wide + c) * v_step + LANES), 1);
+    }
   }
 }
 
 INLINE void
-transform_inputs (const MienWinogradBlock *block, const int m, int first, int end)
+transform_inputs (const MienWinogradBlock *block, const int rows, const int columns, const bool bf16, int first, int end)
 {
   const MienBlockedShape *shape = block->shape;
-  const int t = m + 2, blocks = blocks_of (shape->c);
+  const int tall = rows + 2, wide = columns + 2, blocks = blocks_of (shape->c);
   const ptrdiff_t x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
   const ptrdiff_t v_step = (ptrdiff_t) mien_winograd_v_step (shape, LANES, block->n_tiles);
 
   for (int c = first; c < end; c++) {
-    Place at = place_of (block, m, block->tile);
-    float *v = block->v + (ptrdiff_t) c * block->n_tiles * LANES;
-    for (int i = 0; i < block->n_tiles; i++, v += LANES, next_place (block, m, &at)) {
+    Place at = place_of (block, rows, columns, block->tile);
+    for (int i = 0; i < block->n_tiles; i++, next_place (block, rows, columns, &at)) {
+      void *v = v_at (bf16, block->v, ((ptrdiff_t) c * block->n_tiles + i) * LANES);
       const int row = at.p - shape->pad_top, column = at.q - shape->pad_left;
       const int n_rows = shape->h + shape->x_halo - row, n_columns = shape->w + shape->x_halo - column;
       const Elem *x = (const Elem *) block->args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, at.n, c, row) + (ptrdiff_t) column * LANES;
-      if (n_rows >= t && n_columns >= t)
-        transform_tile (m, x, x_row, t, t, v, v_step);
+      if (n_rows >= tall && n_columns >= wide)
+        transform_tile (rows, columns, bf16, x, x_row, tall, wide, v, v_step);
       else
-        transform_tile (m, x, x_row, n_rows, n_columns, v, v_step);
+        transform_tile (rows, columns, bf16, x, x_row, n_rows, n_columns, v, v_step);
     }
   }
 }
 
 /* G blocks of output channels x T tiles of one part: products[tile][G] = sum over channels. */
 INLINE void
-multiply_tiles (const int G, const int T, int n_channels, const float *v, ptrdiff_t v_block, const float *u, float *products)
+multiply_tiles (const bool bf16, const int G, const int T, int n_channels, const void *v_, ptrdiff_t v_block, const void *u_, float *products)
 {
+  const float *v = v_, *u = u_;
   Vec acc[2][MOST];
 
 #pragma GCC unroll 16
   for (int i = 0; i < T; i++)
-    for (int g = 0; g < G; g++)
+    for (int g = 0; g < G; g++) {
       acc[g][i] = (Vec) { 0 };
-  for (; n_channels > 0; n_channels -= LANES, v += v_block) {
+      __builtin_prefetch (products + (i * G + g) * LANES, 1);
+    }
+#if BF16
+  const Elem *v_bf16 = v_, *u_bf16 = u_;
+  for (; bf16 && n_channels > 0; n_channels -= LANES, v_bf16 += v_block) {
+    const int n_l = n_channels < LANES ? n_channels : LANES;
+    for (int l = 0; l < n_l; l += 2, u_bf16 += 2 * G * LANES) { /* two channels at once */
+      const __m512bh u0 = (__m512bh) _mm512_loadu_si512 (u_bf16), u1 = G > 1 ? (__m512bh) _mm512_loadu_si512 (u_bf16 + 2 * LANES) : u0;
+#pragma GCC unroll 16
+      for (int i = 0; i < T; i++) {
+        const __m512bh pair = (__m512bh) _mm512_set1_epi32 (*(const PairU *) (v_bf16 + i * LANES + l));
+        acc[0][i] = (Vec) _mm512_dpbf16_ps ((__m512) acc[0][i], pair, u0);
+        if (G > 1)
+          acc[1][i] = (Vec) _mm512_dpbf16_ps ((__m512) acc[1][i], pair, u1);
+      }
+    }
+  }
+#endif
+  for (; !bf16 && n_channels > 0; n_channels -= LANES, v += v_block) {
     const int n_l = n_channels < LANES ? n_channels : LANES;
     for (int l = 0; l < n_l; l++, u += G * LANES) {
       const Vec u0 = load (u), u1 = G > 1 ? load (u + LANES) : u0;
@@ -149,153 +196,172 @@ multiply_tiles (const int G, const int T, int n_channels, const float *v, ptrdif
       store (products + (i * G + g) * LANES, acc[g][i]);
 }
 
-typedef void (*MultiplyFn) (int n_channels, const float *v, ptrdiff_t v_block, const float *u, float *products);
+typedef void (*MultiplyFn) (int n_channels, const void *v, ptrdiff_t v_block, const void *u, float *products);
 
-#define DEFINE_MULTIPLY(G, T)                                                                                                  \
-  static __attribute__ ((noinline)) void multiply_##G##_##T (int n_channels, const float *v, ptrdiff_t v_block, const float *u, \
-                                                             float *products)                                                  \
-  {                                                                                                                            \
-    multiply_tiles (G, T, n_channels, v, v_block, u, products);                                                                \
+#define DEFINE_MULTIPLY(NAME_, BF16_, G, T)                                                                                           \
+  static __attribute__ ((noinline)) void NAME_##G##_##T (int n_channels, const void *v, ptrdiff_t v_block, const void *u, float *products) \
+  {                                                                                                                                   \
+    multiply_tiles (BF16_, G, T, n_channels, v, v_block, u, products);                                                                \
   }
-#define DEFINE_MULTIPLIES(G) \
-  DEFINE_MULTIPLY (G, 1)     \
-  DEFINE_MULTIPLY (G, 2)     \
-  DEFINE_MULTIPLY (G, 3)     \
-  DEFINE_MULTIPLY (G, 4)     \
-  DEFINE_MULTIPLY (G, 5)     \
-  DEFINE_MULTIPLY (G, 6)
-#define DEFINE_MORE(G)    \
-  DEFINE_MULTIPLY (G, 7)  \
-  DEFINE_MULTIPLY (G, 8)  \
-  DEFINE_MULTIPLY (G, 9)  \
-  DEFINE_MULTIPLY (G, 10) \
-  DEFINE_MULTIPLY (G, 11) \
-  DEFINE_MULTIPLY (G, 12)
-DEFINE_MULTIPLIES (1)
-DEFINE_MULTIPLIES (2)
 #if MOST == 12
-DEFINE_MORE (1)
-DEFINE_MORE (2)
+#define DEFINE_MORE(NAME_, BF16_, G)    \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 7)  \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 8)  \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 9)  \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 10) \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 11) \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 12)
+#define LIST_MORE(NAME_, G) NAME_##G##_7, NAME_##G##_8, NAME_##G##_9, NAME_##G##_10, NAME_##G##_11, NAME_##G##_12,
+#else
+#define DEFINE_MORE(NAME_, BF16_, G)
+#define LIST_MORE(NAME_, G)
+#endif
+#define DEFINE_MULTIPLIES(NAME_, BF16_, G) \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 1)     \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 2)     \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 3)     \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 4)     \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 5)     \
+  DEFINE_MULTIPLY (NAME_, BF16_, G, 6)     \
+  DEFINE_MORE (NAME_, BF16_, G)
+#define LIST_MULTIPLIES(NAME_, G) \
+  { NAME_##G##_1, NAME_##G##_2, NAME_##G##_3, NAME_##G##_4, NAME_##G##_5, NAME_##G##_6, LIST_MORE (NAME_, G) }
+
+DEFINE_MULTIPLIES (multiply_, false, 1)
+DEFINE_MULTIPLIES (multiply_, false, 2)
+#if BF16
+DEFINE_MULTIPLIES (multiply_bf16_, true, 1)
+DEFINE_MULTIPLIES (multiply_bf16_, true, 2)
 #endif
 
-static const MultiplyFn multiplies[2][MOST] = {
-  { multiply_1_1, multiply_1_2, multiply_1_3, multiply_1_4, multiply_1_5, multiply_1_6,
-#if MOST == 12
-    multiply_1_7, multiply_1_8, multiply_1_9, multiply_1_10, multiply_1_11, multiply_1_12,
+static const MultiplyFn multiplies[1 + BF16][2][MOST] = {
+  { LIST_MULTIPLIES (multiply_, 1), LIST_MULTIPLIES (multiply_, 2) },
+#if BF16
+  { LIST_MULTIPLIES (multiply_bf16_, 1), LIST_MULTIPLIES (multiply_bf16_, 2) },
 #endif
-  },
-  { multiply_2_1, multiply_2_2, multiply_2_3, multiply_2_4, multiply_2_5, multiply_2_6,
-#if MOST == 12
-    multiply_2_7, multiply_2_8, multiply_2_9, multiply_2_10, multiply_2_11, multiply_2_12,
-#endif
-  },
 };
 
 /* One part of all tiles of the block, evenly in as few pieces as the registers allow. */
 INLINE void
-multiply (const MienWinogradBlock *block, int G, const float *v, const float *u, float *products)
+multiply (const MienWinogradBlock *block, const bool bf16, int G, void *v, const void *u, float *products)
 {
   const int n_tiles = block->n_tiles, n_pieces = (n_tiles + MOST - 1) / MOST;
 
   for (int i = 0, at = 0; i < n_pieces; i++) {
     const int now = (n_tiles - at) / (n_pieces - i);
-    multiplies[G - 1][now - 1](block->shape->c, v + (ptrdiff_t) at * LANES, (ptrdiff_t) n_tiles * LANES, u, products + (ptrdiff_t) at * G * LANES);
+    multiplies[bf16][G - 1][now - 1](block->shape->c, v_at (bf16, v, (ptrdiff_t) at * LANES), (ptrdiff_t) n_tiles * LANES, u,
+                                     products + (ptrdiff_t) at * G * LANES);
     at += now;
   }
 }
 
 /* A^T M A of one tile and one block of channels, with what comes behind; rows and columns of y beyond the picture are left out. */
 INLINE void
-finish_tile (const MienBlockedShape *shape, const int m, const float *products, ptrdiff_t m_step, Vec bias, const Elem *residual, Elem *y,
-             const int n_rows, const int n_columns)
+finish_tile (const MienBlockedShape *shape, const int rows, const int columns, const float *products, ptrdiff_t m_step, Vec bias,
+             const Elem *residual, Elem *y, const int n_rows, const int n_columns)
 {
   const ptrdiff_t y_row = row_elems (shape), residual_row = (ptrdiff_t) (shape->q + 2 * shape->residual_halo) * LANES;
-  const int t = m + 2;
+  const int tall = rows + 2, wide = columns + 2;
   Vec v[6], half[24], row[4];
 
-  for (int c = 0; c < t; c++) {
+  for (int c = 0; c < wide; c++) {
 #pragma GCC unroll 6
-    for (int r = 0; r < t; r++)
-      v[r] = load (products + (r * t + c) * m_step);
-    transform_out (m, v, 1, half + c, t);
+    for (int r = 0; r < tall; r++)
+      v[r] = load (products + (r * wide + c) * m_step);
+    transform_out (rows, v, 1, half + c, wide);
   }
   for (int r = 0; r < n_rows; r++) {
-    transform_out (m, half + r * t, 1, row, 1);
+    transform_out (columns, half + r * wide, 1, row, 1);
 #pragma GCC unroll 4
-    for (int c = 0; c < m; c++) {
+    for (int c = 0; c < columns; c++) {
       if (c >= n_columns)
         break;
       Vec sum = row[c] + bias;
       if (residual != NULL)
         sum += read_elems (residual + r * residual_row + c * LANES);
       write_elems (y + r * y_row + c * LANES, clamp (sum, shape->lo, shape->hi));
+      __builtin_prefetch (y + r * y_row + (c + columns) * LANES, 1);
     }
   }
 }
 
 INLINE void
-finish_block (const MienWinogradBlock *block, const int m, int G, int k, int g, ptrdiff_t m_step)
+finish_block (const MienWinogradBlock *block, const int rows, const int columns, int G, int k, int g, ptrdiff_t m_step)
 {
   const MienBlockedShape *shape = block->shape;
   const MienBlockedArgs *args = block->args;
   const int blocks = blocks_of (shape->k);
   const Vec bias = args->bias != NULL ? load (args->bias + (ptrdiff_t) k * LANES) : (Vec) { 0 };
   const float *products = block->products + g * LANES;
-  Place at = place_of (block, m, block->tile);
+  Place at = place_of (block, rows, columns, block->tile);
 
-  for (int i = 0; i < block->n_tiles; i++, products += G * LANES, next_place (block, m, &at)) {
-    const int n_rows = shape->p - at.p < m ? shape->p - at.p : m, n_columns = shape->q - at.q < m ? shape->q - at.q : m;
+  for (int i = 0; i < block->n_tiles; i++, products += G * LANES, next_place (block, rows, columns, &at)) {
+    const int n_rows = shape->p - at.p < rows ? shape->p - at.p : rows, n_columns = shape->q - at.q < columns ? shape->q - at.q : columns;
     Elem *y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, at.n, k, at.p);
     const Elem *residual = NULL;
     if (args->residual != NULL)
       residual = (const Elem *) args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, at.n, k, at.p) + (ptrdiff_t) at.q * LANES;
-    if (n_rows == m && n_columns == m)
-      finish_tile (shape, m, products, m_step, bias, residual, y + (ptrdiff_t) at.q * LANES, m, m);
+    if (n_rows == rows && n_columns == columns)
+      finish_tile (shape, rows, columns, products, m_step, bias, residual, y + (ptrdiff_t) at.q * LANES, rows, columns);
     else
-      finish_tile (shape, m, products, m_step, bias, residual, y + (ptrdiff_t) at.q * LANES, n_rows, n_columns);
+      finish_tile (shape, rows, columns, products, m_step, bias, residual, y + (ptrdiff_t) at.q * LANES, n_rows, n_columns);
     for (int r = 0; at.q == 0 && r < n_rows; r++)
       zero_halo (shape, y + r * row_elems (shape), at.p + r);
   }
 }
 
 INLINE void
-compute_outputs (const MienWinogradBlock *block, const int m, int first, int end)
+compute_outputs (const MienWinogradBlock *block, const int rows, const int columns, const bool bf16, int first, int end)
 {
   const MienBlockedShape *shape = block->shape;
-  const int parts = (m + 2) * (m + 2), blocks = blocks_of (shape->k);
+  const int parts = (rows + 2) * (columns + 2), blocks = blocks_of (shape->k);
+  const int elem = bf16 ? 2 : 4, n_channels = bf16 ? (shape->c + 1) / 2 * 2 : shape->c;
   const ptrdiff_t v_step = (ptrdiff_t) mien_winograd_v_step (shape, LANES, block->n_tiles);
   const ptrdiff_t m_step = (ptrdiff_t) mien_winograd_m_step (GROUP, LANES, block->n_tiles);
 
   for (int k = first * GROUP; k < end * GROUP && k < blocks; k += GROUP) {
     const int G = blocks - k < GROUP ? blocks - k : GROUP;
-    const float *u = (const float *) block->args->w + (ptrdiff_t) k * LANES * parts * shape->c;
-    for (int part = 0; part < parts; part++, u += (ptrdiff_t) shape->c * G * LANES)
-      multiply (block, G, block->v + part * v_step, u, block->products + part * m_step);
+    const char *u = (const char *) block->args->w + (ptrdiff_t) k * LANES * parts * n_channels * elem;
+    for (int part = 0; part < parts; part++, u += (ptrdiff_t) n_channels * G * LANES * elem)
+      multiply (block, bf16, G, v_at (bf16, block->v, part * v_step), u, block->products + part * m_step);
     for (int g = 0; g < G; g++)
-      finish_block (block, m, G, k + g, g, m_step);
+      finish_block (block, rows, columns, G, k + g, g, m_step);
   }
 }
+
+/* The kinds that mien_winograd_choose() knows. */
+#if BF16
+#define SWITCH_KIND(CALL, kind, ...)                   \
+  if ((kind).bf16 && (kind).columns == 2)              \
+    CALL (block, 2, 2, true, __VA_ARGS__);             \
+  else if ((kind).bf16)                                \
+    CALL (block, 2, 4, true, __VA_ARGS__);             \
+  else if ((kind).rows == 2)                           \
+    CALL (block, 2, 2, false, __VA_ARGS__);            \
+  else                                                 \
+    CALL (block, 4, 4, false, __VA_ARGS__)
+#else
+#define SWITCH_KIND(CALL, kind, ...)                   \
+  if ((kind).rows == 2)                                \
+    CALL (block, 2, 2, false, __VA_ARGS__);            \
+  else                                                 \
+    CALL (block, 4, 4, false, __VA_ARGS__)
+#endif
 
 static void
 inputs (const MienWinogradBlock *block, int first, int end)
 {
-  if (block->m == 2)
-    transform_inputs (block, 2, first, end);
-  else
-    transform_inputs (block, 4, first, end);
+  SWITCH_KIND (transform_inputs, block->kind, first, end);
 }
 
 static void
 outputs (const MienWinogradBlock *block, int first, int end)
 {
-  if (block->m == 2)
-    compute_outputs (block, 2, first, end);
-  else
-    compute_outputs (block, 4, first, end);
+  SWITCH_KIND (compute_outputs, block->kind, first, end);
 }
 
 void
 NAME (winograd_kernels_init) (MienWinogradKernels *self)
 {
-  *self = (MienWinogradKernels) { LANES, GROUP, inputs, outputs };
+  *self = (MienWinogradKernels) { LANES, GROUP, BF16, inputs, outputs };
 }

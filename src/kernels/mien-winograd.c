@@ -12,7 +12,7 @@
 #endif
 
 enum {
-  CACHE_BYTES = 768 * 1024, /* for V and M of a block */
+  CACHE_BYTES = 448 * 1024, /* for V and M of a block */
   MIN_TILES = 12, /* of a block: what one pass over the weights is worth */
 };
 
@@ -21,7 +21,7 @@ typedef struct {
   int n_tiles, n_blocks;
   int most;         /* tiles of a block */
   bool by_channels; /* threads work at one block together, else each at its own */
-  size_t v, products; /* floats of scratch for a block */
+  size_t v, products; /* bytes of scratch for a block */
 } Split;
 
 typedef struct {
@@ -29,9 +29,10 @@ typedef struct {
   const MienBlockedShape *shape;
   const MienBlockedArgs *args;
   Split split;
-  int m, n_tasks;
+  MienWinogradKind kind;
+  int n_tasks;
   int block; /* by channels: the one at hand */
-  float *scratch;
+  char *scratch;
 } Job;
 
 void
@@ -70,9 +71,15 @@ round_up (int n, int step)
 }
 
 static int
-tiles_of (const MienBlockedShape *shape, int m)
+tiles_of (const MienBlockedShape *shape, MienWinogradKind kind)
 {
-  return shape->n * ((shape->p + m - 1) / m) * ((shape->q + m - 1) / m);
+  return shape->n * ((shape->p + kind.rows - 1) / kind.rows) * ((shape->q + kind.columns - 1) / kind.columns);
+}
+
+static int
+parts_of (MienWinogradKind kind)
+{
+  return (kind.rows + 2) * (kind.columns + 2);
 }
 
 static int
@@ -82,10 +89,11 @@ groups_of (const MienWinogradKernels *self, const MienBlockedShape *shape)
 }
 
 static Split
-split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, int n_threads)
+split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads)
 {
-  const int parts = (m + 2) * (m + 2), n_tiles = tiles_of (shape, m);
-  const size_t tile_bytes = parts * sizeof (float) * (round_up (shape->c, self->lanes) + self->group * self->lanes);
+  const int parts = parts_of (kind), n_tiles = tiles_of (shape, kind);
+  const size_t v_elem = kind.bf16 ? 2 : 4;
+  const size_t tile_bytes = parts * (v_elem * round_up (shape->c, self->lanes) + sizeof (float) * self->group * self->lanes);
   const int fit = CACHE_BYTES / tile_bytes < MIN_TILES ? MIN_TILES : (int) (CACHE_BYTES / tile_bytes);
   Split split = { .n_tiles = n_tiles, .by_channels = n_threads > 1 && n_tiles < MIN_TILES * n_threads && groups_of (self, shape) >= n_threads };
 
@@ -93,63 +101,70 @@ split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, int m,
   if (n_threads > 1 && !split.by_channels)
     split.n_blocks = round_up (split.n_blocks, n_threads) < n_tiles ? round_up (split.n_blocks, n_threads) : n_tiles;
   split.most = (n_tiles + split.n_blocks - 1) / split.n_blocks;
-  split.v = parts * mien_winograd_v_step (shape, self->lanes, split.most); /* parts are 16 or 36: all stays aligned */
-  split.products = parts * mien_winograd_m_step (self->group, self->lanes, split.most);
+  split.v = parts * mien_winograd_v_step (shape, self->lanes, split.most) * v_elem; /* a multiple of 4 parts: all stays aligned */
+  split.products = parts * mien_winograd_m_step (self->group, self->lanes, split.most) * sizeof (float);
   return split;
 }
 
 /* M is each thread's own; V too, unless threads work at one block. */
 size_t
-mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, int n_threads)
+mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads)
 {
-  const Split split = split_of (self, shape, m, n_threads);
+  const Split split = split_of (self, shape, kind, n_threads);
 
-  return ((split.by_channels ? 1 : n_threads) * split.v + n_threads * split.products) * sizeof (float);
+  return (split.by_channels ? 1 : n_threads) * split.v + n_threads * split.products;
 }
 
 /* Microseconds, roughly: measured on one core of Zen 5 with AVX-512, 250 GFLOP/s; other widths of vector take in proportion. The direct
  * kernel runs near the peak, products of tiles too; transforming an element of V or M takes as long as ten multiply-adds. Weights are
  * read from the last cache or memory, and again from the cache for every further block of tiles. With one face wide layers are bound by
- * that: U has 1.8 (m 2) or 4 (m 4) times as many weights. */
+ * that: U has 1.8 (2 x 2) or 4 (4 x 4) times as many weights. */
 static double
-cost (const MienWinogradKernels *self, const MienBlockedShape *shape, int m)
+cost (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind)
 {
   const double c = shape->c, k = round_up (shape->k, self->lanes), slower = 16.0 / self->lanes;
-  const int t = m + 2;
 
-  if (m == 0)
-    return slower * 0.0077e-3 * shape->n * shape->p * shape->q * 9 * c * k + 0.03e-3 * 9 * c * k * sizeof (float);
-  const Split split = split_of (self, shape, m, 1);
-  return slower * split.n_tiles * t * t * (0.008e-3 * c * k + 0.075e-3 * (round_up (shape->c, self->lanes) + k)) +
-         (0.03e-3 + 0.012e-3 * (split.n_blocks - 1)) * t * t * c * k * sizeof (float);
+  if (kind.rows == 0)
+    return (slower * 0.0077e-3 * shape->n * shape->p * shape->q + 0.03e-3 * sizeof (float)) * 9 * c * k * (self->bf16 ? 0.5 : 1);
+  const Split split = split_of (self, shape, kind, 1);
+  return slower * split.n_tiles * parts_of (kind) * (0.008e-3 * c * k * (kind.bf16 ? 0.5 : 1) + 0.075e-3 * (round_up (shape->c, self->lanes) + k)) +
+         (0.03e-3 + 0.012e-3 * (split.n_blocks - 1)) * parts_of (kind) * c * k * (kind.bf16 ? 2 : 4);
 }
 
-int
+MienWinogradKind
 mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape)
 {
-  int best = 0;
+  static const MienWinogradKind kinds[] = { { 2, 2, false }, { 4, 4, false }, { 2, 2, true }, { 2, 4, true } };
+  MienWinogradKind best = { 0, 0, false };
 
   if (self->lanes == 0 || shape->r != 3 || shape->s != 3 || shape->stride_h != 1 || shape->stride_w != 1 || shape->dilation_h != 1 ||
       shape->dilation_w != 1)
-    return 0;
-  for (int m = 2; m <= 4; m += 2)
-    if (cost (self, shape, m) < cost (self, shape, best))
-      best = m;
+    return best;
+  for (int i = 0; i < (self->bf16 ? 4 : 2); i++)
+    if (cost (self, shape, kinds[i]) < cost (self, shape, best))
+      best = kinds[i];
   return best;
 }
 
-size_t
-mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, int m)
+/* Pairs of input channels in bfloat16. */
+static int
+channels_of (const MienBlockedShape *shape, MienWinogradKind kind)
 {
-  return (size_t) (m + 2) * (m + 2) * shape->c * round_up (shape->k, self->lanes);
+  return kind.bf16 ? round_up (shape->c, 2) : shape->c;
+}
+
+size_t
+mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind)
+{
+  return (size_t) parts_of (kind) * channels_of (shape, kind) * round_up (shape->k, self->lanes) * (kind.bf16 ? 2 : 4);
 }
 
 enum { MAX_WIDTH = 32 }; /* group * lanes */
 
-/* G w G^T of n filters side by side: w[9][n] to part i of u[t * t], which lie step apart. Rows of G: 1, p, p^2 for a point p, divided by
- * the product of its distances from the other finite points. */
+/* G w G^T of n filters side by side: w[9][n] to u[parts][n]. Rows of G: 1, p, p^2 for a point p, divided by the product of its distances
+ * from the other finite points. */
 static void
-transform_weights (int m, int n, const float w[9][MAX_WIDTH], float *u, size_t step)
+transform_weights (MienWinogradKind kind, int n, const float w[9][MAX_WIDTH], float u[36][MAX_WIDTH])
 {
   static const float g2[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
   static const float root = 1.41421356f, third = 1 / 3.0f;
@@ -161,35 +176,43 @@ transform_weights (int m, int n, const float w[9][MAX_WIDTH], float *u, size_t s
     { third / 2, -root * third / 2, third },
     { 0, 0, 1 },
   };
-  const float (*g)[3] = m == 2 ? g2 : g4;
-  const int t = m + 2;
+  const float (*down)[3] = kind.rows == 2 ? g2 : g4, (*across)[3] = kind.columns == 2 ? g2 : g4;
+  const int tall = kind.rows + 2, wide = kind.columns + 2;
   float half[3][MAX_WIDTH];
 
-  for (int i = 0; i < t; i++) {
+  for (int i = 0; i < tall; i++) {
     for (int s = 0; s < 3; s++)
       for (int l = 0; l < n; l++)
-        half[s][l] = g[i][0] * w[s][l] + g[i][1] * w[3 + s][l] + g[i][2] * w[6 + s][l];
-    for (int j = 0; j < t; j++, u += step)
+        half[s][l] = down[i][0] * w[s][l] + down[i][1] * w[3 + s][l] + down[i][2] * w[6 + s][l];
+    for (int j = 0; j < wide; j++)
       for (int l = 0; l < n; l++)
-        u[l] = g[j][0] * half[0][l] + g[j][1] * half[1][l] + g[j][2] * half[2][l];
+        u[i * wide + j][l] = across[j][0] * half[0][l] + across[j][1] * half[1][l] + across[j][2] * half[2][l];
   }
 }
 
 void
-mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, const float *w, float *packed)
+mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, void *packed)
 {
-  const int parts = (m + 2) * (m + 2), width = self->group * self->lanes, spare = round_up (shape->k, self->lanes);
-  float filters[9][MAX_WIDTH];
+  const int parts = parts_of (kind), width = self->group * self->lanes, spare = round_up (shape->k, self->lanes);
+  const int n_channels = channels_of (shape, kind);
+  float filters[9][MAX_WIDTH], u[36][MAX_WIDTH], *f32 = packed;
+  unsigned short *bf16 = packed;
 
   for (int k = 0; k < spare; k += width) {
     const int now = spare - k < width ? spare - k : width;
-    for (int c = 0; c < shape->c; c++) {
+    for (int c = 0; c < n_channels; c++) {
       for (int l = 0; l < now; l++)
         for (int tap = 0; tap < 9; tap++)
-          filters[tap][l] = k + l < shape->k ? w[((size_t) (k + l) * shape->c + c) * 9 + tap] : 0;
-      transform_weights (m, now, filters, packed + (size_t) c * now, (size_t) shape->c * now);
+          filters[tap][l] = k + l < shape->k && c < shape->c ? w[((size_t) (k + l) * shape->c + c) * 9 + tap] : 0;
+      transform_weights (kind, now, filters, u);
+      for (int part = 0; part < parts; part++) {
+        const size_t at = (((size_t) k * parts + (size_t) part * now) * n_channels) + (kind.bf16 ? (size_t) (c / 2 * 2) * now + c % 2 : (size_t) c * now);
+        if (!kind.bf16)
+          memcpy (f32 + at, u[part], now * sizeof *f32);
+        for (int l = 0; kind.bf16 && l < now; l++)
+          bf16[at + 2 * l] = mien_bf16_from_float (u[part][l]);
+      }
     }
-    packed += (size_t) parts * shape->c * now;
   }
 }
 
@@ -202,11 +225,11 @@ block_of (const Job *job, int index, int thread)
   return (MienWinogradBlock) {
     .shape = job->shape,
     .args = job->args,
-    .m = job->m,
+    .kind = job->kind,
     .tile = first,
     .n_tiles = end - first,
     .v = job->scratch + (split->by_channels ? 0 : thread * (split->v + split->products)),
-    .products = job->scratch + split->v + (split->by_channels ? thread * split->products : thread * (split->v + split->products)),
+    .products = (float *) (job->scratch + split->v + thread * (split->by_channels ? split->products : split->v + split->products)),
   };
 }
 
@@ -241,11 +264,11 @@ run_outputs (void *data, int task, int thread)
 }
 
 void
-mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, const MienBlockedArgs *args, void *scratch,
-                   MienThreads *threads)
+mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
+                   void *scratch, MienThreads *threads)
 {
   const int n_threads = mien_threads_count (threads);
-  Job job = { self, shape, args, split_of (self, shape, m, n_threads), m, n_threads, 0, scratch };
+  Job job = { self, shape, args, split_of (self, shape, kind, n_threads), kind, n_threads, 0, scratch };
 
   if (!job.split.by_channels) {
     mien_threads_run (threads, run_block, &job, job.split.n_blocks);

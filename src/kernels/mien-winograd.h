@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Winograd convolution on blocked tensors (mien-blocked.h): 3 x 3 windows, stride 1, no dilation, every channel with every channel.
  *
- * A tile of m x m results takes t x t products a pair of channels, t = m + 2, instead of 9 m x m:
+ * A tile of m x n results takes (m + 2) x (n + 2) products a pair of channels instead of 9 m x n:
  *
  *   y tile = A^T [sum over c of (G w[k][c] G^T) * (B^T x tile[c] B)] A        * element by element
  *
- * so that a layer is three steps: tiles of x are transformed to V, t x t matrix products with the transformed weights U give M, and M is
+ * so that a layer is three steps: tiles of x are transformed to V, one matrix product for each of the (m + 2) x (n + 2) parts with the transformed weights U give M, and M is
  * transformed to y, together with bias, residual and clamp. Tiles go through in blocks whose V stays in cache.
  *
- *   V[t * t][C / lanes][tiles][lanes]     M[t * t][tiles][group * lanes]     U[K / (group * lanes)][t * t][C][group * lanes]
+ *   V[parts][C / lanes][tiles][lanes]     M[parts][tiles][group * lanes]     U[K / (group * lanes)][parts][C][group * lanes]
  *
- * Points   m 2: 0, +-1. m 4: 0, +-1/sqrt 2, +-sqrt 2, whose matrices have smaller entries than those of 0, +-1, +-2: less is rounded away
+ * bfloat16 where activations are, V and U may be, too: products are twice as fast, M and sums stay f32. Pairs of channels lie together:
+ *          U[..][C / 2][group * lanes][2]. A result is then wrong by 1.5 (2 x 2) or 2.5 times (2 x 4) as much as with the direct kernel on
+ *          bfloat16; it would be 4.5 times for 4 x 4
+ * Points   2: 0, +-1. 4: 0, +-1/sqrt 2, +-sqrt 2, whose matrices have smaller entries than those of 0, +-1, +-2: less is rounded away
  * Memory   as Conv of mien-blocked.h; scratch is the caller's, mien_winograd_scratch() bytes, 64-byte aligned
  * Errors   none: the caller asks mien_winograd_choose() first
  * Thread   several threads share a layer; results do not depend on how many
@@ -20,13 +23,19 @@
 #include "kernels/mien-blocked.h"
 #include "kernels/mien-threads.h"
 
+typedef struct {
+  int rows, columns; /* of a tile of results: 2 x 2 or 4 x 4, 2 x 2 or 2 x 4 with bf16; 0: the direct kernel is faster, or the shape is another one */
+  bool bf16;         /* V and U */
+} MienWinogradKind;
+
 /* Some tiles of a layer, and where their V and M lie. */
 typedef struct {
   const MienBlockedShape *shape;
   const MienBlockedArgs *args; /* w: U */
-  int m;
+  MienWinogradKind kind;
   int tile, n_tiles; /* the first one, numbered [n][tile row][tile column] */
-  float *v, *products;
+  void *v;
+  float *products;
 } MienWinogradBlock;
 
 /* Steps of a block: inputs writes V of blocks of input channels first .. end - 1; outputs computes M and y of groups of output
@@ -36,22 +45,22 @@ typedef void (*MienWinogradFn) (const MienWinogradBlock *block, int first, int e
 typedef struct {
   int lanes; /* 0: this level has none */
   int group; /* blocks of output channels that are computed together; the last group may have fewer */
+  bool bf16; /* activations are bfloat16 */
   MienWinogradFn inputs, outputs;
 } MienWinogradKernels;
 
-/* m of the tiles with which this layer is fastest, 0: none, the direct kernel is faster or the shape is another one. Depends on the
- * shape alone. */
-int mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape);
+/* How this layer is fastest. Depends on the shape alone. */
+MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape);
 
-/* Floats of U, and computing it from w[K][C][3][3]. */
-size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, int m);
-void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, const float *w, float *packed);
+/* Bytes of U, and computing it from w[K][C][3][3]. */
+size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind);
+void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, void *packed);
 
-size_t mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, int n_threads);
-void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, int m, const MienBlockedArgs *args, void *scratch,
-                        MienThreads *threads);
+size_t mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads);
+void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
+                        void *scratch, MienThreads *threads);
 
-/* Floats from one of the t * t parts of V and M to the next: a little more than they need, so that the parts of a tile do not all fall
+/* Elements from one of the parts of V and M to the next: a little more than they need, so that the parts of a tile do not all fall
  * into the same lines of a cache. */
 static inline size_t
 mien_winograd_v_step (const MienBlockedShape *shape, int lanes, int n_tiles)
@@ -66,4 +75,4 @@ mien_winograd_m_step (int group, int lanes, int n_tiles)
 }
 
 void mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu);      /* f32 */
-void mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu); /* activations in bfloat16, all else f32 */
+void mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu); /* activations in bfloat16 */

@@ -103,7 +103,7 @@ round_to_bf16 (float *x, gsize n)
 }
 
 static void
-check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWinogradKernels *winograd, const MienBlockedShape *shape, int m,
+check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWinogradKernels *winograd, const MienBlockedShape *shape, MienWinogradKind kind,
              MienThreads *threads, const char *context)
 {
   const int lanes = kernels->lanes, spare = (shape->k + lanes - 1) / lanes * lanes, n_threads = mien_threads_count (threads);
@@ -113,7 +113,7 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
   float *residual = g_rand_boolean (check->random) ? even_input (check, n_y) : NULL;
   g_autofree float *want = g_new (float, n_y), *got = g_new (float, n_y), *clean = g_new (float, n_blocked);
   g_autofree double *magnitude = g_new (double, n_y);
-  float *packed = mien_check_output (check, mien_winograd_size (winograd, shape, m));
+  float *packed = mien_check_output (check, mien_winograd_size (winograd, shape, kind) / 4);
   float *y = mien_check_output (check, (n_blocked * elem + 3) / 4), *alone = mien_check_output (check, (n_blocked * elem + 3) / 4);
 
   for (int i = shape->k; i < spare; i++)
@@ -124,7 +124,7 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
       round_to_bf16 (residual, n_y);
   }
   compute (shape, x, w, bias, residual, want, magnitude);
-  mien_winograd_pack (winograd, shape, m, w, packed);
+  mien_winograd_pack (winograd, shape, kind, w, packed);
   const MienBlockedArgs args = {
     .x = to_blocked (check, kernels, shape, shape->c, shape->h, shape->w, shape->x_halo, x),
     .w = packed,
@@ -132,9 +132,10 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
     .residual = residual != NULL ? to_blocked (check, kernels, shape, shape->k, shape->p, shape->q, shape->residual_halo, residual) : NULL,
     .y = y,
   };
-  mien_winograd_run (winograd, shape, m, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, m, n_threads) / 4), threads);
+  mien_winograd_run (winograd, shape, kind, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, n_threads) / 4), threads);
   mien_blocked_to_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, y, got);
-  mien_check_near (want, got, magnitude, n_y, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kernels->bf16 ? 1 / 256.0 : 0), context);
+  mien_check_near (want, got, magnitude, n_y, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kind.bf16 ? 1 / 32.0 : kernels->bf16 ? 1 / 256.0 : 0),
+                   context);
 
   /* Halo and spare channels are 0. */
   mien_blocked_from_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, got, clean);
@@ -146,7 +147,7 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
   /* Threads do not change a bit. */
   MienBlockedArgs once = args;
   once.y = alone;
-  mien_winograd_run (winograd, shape, m, &once, mien_check_output (check, mien_winograd_scratch (winograd, shape, m, 1) / 4), NULL);
+  mien_winograd_run (winograd, shape, kind, &once, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, 1) / 4), NULL);
   g_assert_cmpint (memcmp (alone, y, n_blocked * elem), ==, 0);
 }
 
@@ -156,21 +157,22 @@ check_winograd (MienCheck *check, gboolean bf16)
   MienBlockedKernels kernels;
   MienWinogradKernels winograd;
   MienThreads *threads = mien_threads_new (3);
+  static const MienWinogradKind kinds[] = { { 4, 4, FALSE }, { 2, 2, FALSE }, { 2, 2, TRUE }, { 2, 4, TRUE } };
 
   (bf16 ? mien_blocked_kernels_init_bf16 : mien_blocked_kernels_init) (&kernels, check->cpu);
   (bf16 ? mien_winograd_kernels_init_bf16 : mien_winograd_kernels_init) (&winograd, check->cpu);
   g_assert_cmpint (winograd.lanes, ==, kernels.lanes);
   for (int round = 0; kernels.lanes > 0 && round < 60; round++) {
     MienBlockedShape shape = random_shape (check);
-    const int m = round % 2 == 0 ? 4 : 2;
+    const MienWinogradKind kind = kinds[round % (bf16 ? 4 : 2)];
     if (round == 50) { /* several blocks */
       shape.n = 3;
       shape.c = 300;
       shape.k = 40;
     }
-    g_autofree char *context = g_strdup_printf ("round %d: m=%d n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, m, shape.n, shape.c, shape.h,
+    g_autofree char *context = g_strdup_printf ("round %d: %dx%d%s n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, kind.rows, kind.columns, kind.bf16 ? " bf16" : "", shape.n, shape.c, shape.h,
                                                 shape.w, shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
-    check_round (check, &kernels, &winograd, &shape, m, round % 3 == 0 ? NULL : threads, context);
+    check_round (check, &kernels, &winograd, &shape, kind, round % 3 == 0 ? NULL : threads, context);
     mien_check_clear (check);
   }
   if (kernels.lanes == 0)
@@ -201,18 +203,18 @@ check_choice (MienCheck *check)
 
   mien_winograd_kernels_init (&winograd, check->cpu);
   if (winograd.lanes == 0) {
-    g_assert_cmpint (mien_winograd_choose (&winograd, &large), ==, 0);
+    g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 0);
     return;
   }
-  g_assert_cmpint (mien_winograd_choose (&winograd, &large), ==, 4);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 4);
   shape = large, shape.stride_w = 2;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.dilation_h = 2;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.r = 1;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.n = 1, shape.p = shape.q = 1, shape.h = shape.w = 3; /* one pixel */
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape), ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
 }
 
 int

@@ -24,7 +24,7 @@ typedef struct {
   MienBlockedShape shape;
   MienBlockedFn run;
   const MienWinogradKernels *winograd;
-  int winograd_m; /* tiles of m x m by these kernels instead of run, 0: none */
+  MienWinogradKind kind; /* by these kernels instead of run, rows 0: not */
   void *packed; /* (nullable) */
   float *bias;  /* (nullable) */
   int n_rows;
@@ -177,15 +177,16 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
   state->run = kernels->conv;
   state->work *= shape->c;
   state->winograd = kernels->bf16 ? &ctx->kernels->winograd_bf16 : &ctx->kernels->winograd;
-  state->winograd_m = kernels->lanes == state->winograd->lanes ? mien_winograd_choose (state->winograd, shape) : 0; /* not on tiles */
-  if (state->winograd_m == 0) {
+  if (kernels->lanes == state->winograd->lanes) /* not on tiles */
+    state->kind = mien_winograd_choose (state->winograd, shape);
+  if (state->kind.rows == 0) {
     state->packed = g_aligned_alloc (mien_blocked_conv_size (kernels, shape), mien_type_size (blocked_type (ctx)), 64);
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
     return;
   }
-  state->packed = g_aligned_alloc (mien_winograd_size (state->winograd, shape, state->winograd_m), sizeof (float), 64);
-  mien_winograd_pack (state->winograd, shape, state->winograd_m, ctx->in[1]->data, state->packed);
-  prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->winograd_m, mien_threads_count (ctx->threads));
+  state->packed = g_aligned_alloc (1, mien_winograd_size (state->winograd, shape, state->kind), 64);
+  mien_winograd_pack (state->winograd, shape, state->kind, ctx->in[1]->data, state->packed);
+  prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->kind, mien_threads_count (ctx->threads));
 }
 
 static gboolean
@@ -242,8 +243,8 @@ run_blocked (MienOpCtx *ctx, GError **error)
     .args = { ctx->in[0]->data, state->packed, state->bias, mien_op_has (ctx, 3) ? ctx->in[3]->data : NULL, ctx->out[0]->data },
   };
 
-  if (state->winograd_m > 0) {
-    mien_winograd_run (state->winograd, &state->shape, state->winograd_m, &job.args, ctx->scratch, state->work < 500e3 ? NULL : ctx->threads);
+  if (state->kind.rows > 0) {
+    mien_winograd_run (state->winograd, &state->shape, state->kind, &job.args, ctx->scratch, state->work < 500e3 ? NULL : ctx->threads);
     return TRUE;
   }
   /* Half a million multiply-adds are some five microseconds: less is not worth waking a thread. */
