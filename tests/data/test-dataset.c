@@ -566,6 +566,17 @@ test_fer2013 (void)
   for (int i = 0; i < data->n; i++)
     n_twins += flags[i];
   g_assert_cmpint (n_twins, ==, 280);
+  g_autofree char *list_path = mien_test_shared ("data/public-not-in-training.txt"), *list = NULL;
+  if (list_path != NULL && g_file_get_contents (list_path, &list, NULL, NULL)) { /* the others, one by one */
+    g_autoptr (GHashTable) others = g_hash_table_new (g_str_hash, g_str_equal);
+    g_auto (GStrv) lines = g_strsplit (g_strstrip (list), "\n", -1);
+    for (int i = 0; lines[i] != NULL; i++)
+      g_hash_table_add (others, g_strstrip (lines[i]));
+    g_assert_cmpuint (g_hash_table_size (others), ==, 3589 - 280);
+    for (int i = 0; i < data->n; i++)
+      if (data->splits[i] == MIEN_SPLIT_PUBLIC)
+        g_assert_cmpint (flags[i], ==, !g_hash_table_contains (others, data->names[i]));
+  }
   mien_dataset_find_twins (data, MIEN_SPLIT_TRAINING, MIEN_SPLIT_TRAINING, flags);
   for (int i = 0; i < data->n; i++)
     n_within += flags[i];
