@@ -22,6 +22,7 @@ mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu)
   if (cpu < MIEN_CPU_AVX512)
     return;
   mien_blocked_kernels_init_avx512 (self);
+  self->pair = mien_blocked_pair_avx512;
 #elif MIEN_HAVE_ARM
   if (cpu < MIEN_CPU_NEON)
     return;
@@ -37,6 +38,7 @@ mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu)
   if (cpu < MIEN_CPU_BF16)
     return;
   mien_blocked_kernels_init_avx512bf16 (self);
+  self->pair = mien_blocked_pair_avx512bf16;
 #endif
 }
 
@@ -170,6 +172,28 @@ mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape 
     for (int tap = 0; tap < n_taps; tap++)
       for (int i = 0; i < self->lanes; i++)
         *packed++ = c + i < shape->k ? w[(size_t) (c + i) * n_taps + tap] : 0;
+}
+
+void
+mien_blocked_pack_pair (const MienBlockedKernels *self, int c, int k1, int k2, const float *w1, const float *w2, float *first, void *second)
+{
+  enum { N = MIEN_BLOCKED_PAIR_CHANNELS, TAPS = 9 };
+  float *f32 = second;
+  unsigned short *bf16 = second;
+
+  for (int i = 0; i < c * TAPS; i++)
+    for (int k = 0; k < N; k++)
+      *first++ = k < k1 ? w1[k * c * TAPS + i] : 0;
+  for (int r = 0; r < 3; r++)
+    for (int i = 0; i < N; i++)
+      for (int s = 0; s < 3; s++)
+        for (int k = 0; k < N; k++) {
+          const float value = i < k1 && k < k2 ? w2[(k * k1 + i) * TAPS + r * 3 + s] : 0;
+          if (self->bf16)
+            bf16[(((r * (N / 2) + i / 2) * 3 + s) * N + k) * 2 + i % 2] = mien_bf16_from_float (value);
+          else
+            f32[((r * N + i) * 3 + s) * N + k] = value;
+        }
 }
 
 size_t

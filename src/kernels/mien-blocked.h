@@ -8,6 +8,8 @@
  *          weights packed [K / (group * lanes)][C / lanes][R][S][lanes][group * lanes], group = mien_blocked_group()
  * Stem     the same with x a plain tensor [N][C][H][W]: first layers of one or three channels; weights [K / lanes][C][R][S][lanes]
  *          and with pool set, where mien_blocked_stem_can_pool(), pooled at once
+ * Pair     a stem and a convolution behind it, both 3 x 3 with stride 1, no dilation and up to MIEN_BLOCKED_PAIR_CHANNELS results (the stem of up to
+ *          MIEN_BLOCKED_STEM_CHANNELS): half of a wide vector would be empty. Rows are n * p
  * Depth    depthwise, w packed [C / lanes][R][S][lanes]
  * Pool     maximum, or average over the pixels of the input that the window covers; windows of MIEN_BLOCKED_MAX_POOL rows at most
  * bfloat16 activations and the weights of Conv are bfloat16 (rounded to nearest even); pairs of input channels lie together in packed
@@ -27,6 +29,7 @@ enum {
   MIEN_BLOCKED_STEM_CHANNELS = 4,
   MIEN_BLOCKED_STEM_TAPS = 7,
   MIEN_BLOCKED_STEM_STRIDE = 2,
+  MIEN_BLOCKED_PAIR_CHANNELS = 8,
 };
 
 typedef struct {
@@ -50,6 +53,15 @@ typedef struct {
 
 typedef void (*MienBlockedFn) (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end);
 
+/* What lies before the second convolution. Weights as packed by mien_blocked_pack_pair(); biases of MIEN_BLOCKED_PAIR_CHANNELS. */
+typedef struct {
+  MienBlockedShape first; /* x plain; no pool, no halos */
+  const float *first_w, *first_bias, *second_bias;
+  const void *second_w;
+} MienBlockedPair;
+
+typedef void (*MienBlockedPairFn) (const MienBlockedPair *pair, const MienBlockedShape *second, const float *x, void *y, int first, int end);
+
 typedef struct {
   int lanes;     /* 0: this level has no blocked kernels */
   int max_group; /* most blocks of output channels in a tile */
@@ -57,6 +69,7 @@ typedef struct {
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
   /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
   void (*mean) (const MienBlockedShape *shape, const void *x, float *y);
+  MienBlockedPairFn pair; /* (nullable) */
 } MienBlockedKernels;
 
 /* Blocks of output channels that one tile of conv computes together: packed weights keep them side by side. */
@@ -76,6 +89,10 @@ size_t mien_blocked_stem_size (const MienBlockedKernels *self, const MienBlocked
 void mien_blocked_pack_stem (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
 size_t mien_blocked_depth_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
+
+/* w1[K1][C][3][3] and w2[K2][K1][3][3] to floats [C][3][3][PAIR_CHANNELS], and to the kernels' type [3 (row)][K1][3][PAIR_CHANNELS], pairs of K1
+ * together where that is bfloat16. K1, K2 filled up with zeros to PAIR_CHANNELS. */
+void mien_blocked_pack_pair (const MienBlockedKernels *self, int c, int k1, int k2, const float *w1, const float *w2, float *first, void *second);
 
 /* Plain x[N][C][H][W] to blocked and back. */
 size_t mien_blocked_size (int lanes, int n, int c, int h, int w, int halo); /* elements */

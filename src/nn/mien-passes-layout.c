@@ -21,6 +21,7 @@ typedef struct {
   int *flat;        /* by plain value: the one that it is the flat form of, whose twin will do for dense layers; -1: none */
   int n_values;     /* plain ones */
   MienBlocking blocking;
+  gboolean pairs; /* two narrow convolutions may become one */
 } Layout;
 
 static const MienTensor *
@@ -120,6 +121,57 @@ widest_padding (const MienNode *node, const MienShape *w)
 }
 
 static gboolean
+all_are (const MienNode *node, const char *attr, gint64 wanted, gboolean if_absent)
+{
+  gsize n;
+  const gint64 *values = mien_node_ints (node, attr, &n);
+
+  for (gsize i = 0; values != NULL && i < n; i++)
+    if (values[i] != wanted)
+      return FALSE;
+  return values != NULL || if_absent;
+}
+
+/* Padding on all sides of a narrow convolution 3 x 3 without strides, -1 when it is another one. */
+static int
+narrow_padding (const Layout *self, const MienNode *node)
+{
+  const MienShape *w = &constant (self, node->inputs[1])->shape;
+
+  if (w->dim[0] > MIEN_BLOCKED_PAIR_CHANNELS || w->dim[2] != 3 || w->dim[3] != 3 || !all_are (node, "strides", 1, TRUE) ||
+      !all_are (node, "dilations", 1, TRUE) || !all_are (node, "kernel_shape", 3, TRUE) ||
+      !g_str_equal (mien_node_string (node, "auto_pad", "NOTSET"), "NOTSET"))
+    return -1;
+  return all_are (node, "pads", 0, TRUE) ? 0 : all_are (node, "pads", 1, FALSE) ? 1 : -1;
+}
+
+/* A narrow convolution behind a narrow stem that nobody else reads joins it. */
+static gboolean
+join_pair (Layout *self, const MienNode *node, int x)
+{
+  MienNode *stem = x >= 0 ? mien_graph_producer (self->graph, x) : NULL;
+  const int bias = node->n_inputs > 2 ? node->inputs[2] : -1, pad = narrow_padding (self, node);
+
+  if (!self->pairs || pad < 0 || stem == NULL || !g_str_equal (stem->op, "BlockedStem") || mien_node_int (stem, "pool", 0) != 0 ||
+      narrow_padding (self, stem) < 0 || self->exists[node->inputs[0]] || self->uses[node->inputs[0]] != 1)
+    return FALSE;
+  mien_node_set_int (stem, "first_pad", narrow_padding (self, stem));
+  mien_node_set_int (stem, "second_pad", pad);
+  mien_node_set_float (stem, "second.lo", mien_node_float (node, "mien.lo", -INFINITY));
+  mien_node_set_float (stem, "second.hi", mien_node_float (node, "mien.hi", INFINITY));
+  stem->op = g_intern_static_string ("BlockedPair");
+  stem->inputs = g_renew (int, stem->inputs, 5);
+  if (stem->n_inputs < 3)
+    stem->inputs[2] = -1;
+  stem->inputs[3] = node->inputs[1];
+  stem->inputs[4] = bias;
+  stem->n_inputs = 5;
+  mien_graph_value (self->graph, x)->shape.dim[1] = constant (self, node->inputs[1])->shape.dim[0];
+  self->blocked[node->outputs[0]] = x;
+  return TRUE;
+}
+
+static gboolean
 convert_conv (Layout *self, const MienNode *node)
 {
   const MienTensor *w = node->n_inputs > 1 ? constant (self, node->inputs[1]) : NULL;
@@ -137,6 +189,8 @@ convert_conv (Layout *self, const MienNode *node)
   int x = twin_of (self, node->inputs[0]);
   if ((group != 1 && !depthwise) || (x >= 0 && channels_of (self, x) != c))
     return FALSE;
+  if (group == 1 && join_pair (self, node, x))
+    return TRUE;
   const gboolean stem = x < 0 && !depthwise && c <= MIEN_BLOCKED_STEM_CHANNELS;
   if (x < 0 && !stem) {
     x = new_twin (self, node->inputs[0], c);
@@ -145,18 +199,6 @@ convert_conv (Layout *self, const MienNode *node)
   const int inputs[] = { stem ? node->inputs[0] : x, node->inputs[1], bias };
   add (self, stem ? "BlockedStem" : depthwise ? "BlockedDepth" : "BlockedConv", node, inputs, bias >= 0 ? 3 : 2, new_twin (self, node->outputs[0], k), c);
   return TRUE;
-}
-
-static gboolean
-all_are (const MienNode *node, const char *attr, gint64 wanted, gboolean if_absent)
-{
-  gsize n;
-  const gint64 *values = mien_node_ints (node, attr, &n);
-
-  for (gsize i = 0; values != NULL && i < n; i++)
-    if (values[i] != wanted)
-      return FALSE;
-  return values != NULL || if_absent;
 }
 
 /* A maximum over 2 x 2 pixels behind a stem that nobody else reads joins the stem. */
@@ -399,12 +441,12 @@ suits_tiles (const Layout *self)
 }
 
 void
-mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking)
+mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs)
 {
   const int n_values = (int) graph->values->len;
   g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1), *flat = g_new (int, n_values + 1);
   g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
-  Layout self = { graph, blocked, uses, exists, flat, n_values, blocking };
+  Layout self = { graph, blocked, uses, exists, flat, n_values, blocking, pairs };
   g_autoptr (GPtrArray) old = NULL;
 
   count_uses (&self, keep, n_keep);
@@ -412,6 +454,7 @@ mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking b
   memset (flat, 0xff, n_values * sizeof *flat);
   if (blocking == MIEN_BLOCK_TILES && !suits_tiles (&self))
     self.blocking = MIEN_BLOCK_BF16;
+  self.pairs &= self.blocking != MIEN_BLOCK_TILES;
   old = mien_graph_steal_nodes (graph);
   for (guint i = 0; i < old->len; i++) {
     MienNode *node = g_ptr_array_index (old, i);

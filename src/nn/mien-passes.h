@@ -20,12 +20,13 @@ typedef enum {
   MIEN_BLOCK_TILES, /* bfloat16 on tile registers for a network with enough channels, else as BF16 */
 } MienBlocking;
 
-void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking);
+/* pairs: the kernels to come compute two narrow convolutions at once. */
+void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs);
 
 /* The first of them alone: what an exported model wants. */
 void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
 
-void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking);
+void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs);
 
 /* For a training graph (BatchNormTrain and the like), before mien_autodiff(): result is the value that will be differentiated, the only one that must
  * stay; other plain values between blocked ones are gone. Plan it with no_fusion. */

@@ -217,6 +217,14 @@ blocking_of (const MienKernels *kernels, const MienPlanOptions *options, gboolea
   return kernels->blocked.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
 }
 
+static gboolean
+has_pairs (const MienKernels *kernels, const MienPlanOptions *options)
+{
+  const gboolean bf16 = options->precision == MIEN_PRECISION_BF16 && kernels->blocked_bf16.lanes > 0;
+
+  return (bf16 ? kernels->blocked_bf16.pair : kernels->blocked.pair) != NULL;
+}
+
 static MienPlan *
 make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, gboolean blocked, GError **error)
 {
@@ -233,7 +241,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   if (!mien_graph_sort (self->graph, error))
     return NULL;
   if (!options->no_passes && !options->no_fusion)
-    mien_passes_run (self->graph, options->keep, options->n_keep, blocking_of (&self->kernels, options, blocked));
+    mien_passes_run (self->graph, options->keep, options->n_keep, blocking_of (&self->kernels, options, blocked), has_pairs (&self->kernels, options));
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
   set_tensors (self);

@@ -6,12 +6,12 @@
 #include "mien-test.h"
 #include "nn/mien-plan.h"
 
-enum { N_WANTED = 5 };
+enum { N_WANTED = 6 };
 
 typedef struct {
   MienGraph *graph;
   GRand *random;
-  int kept, middle, dense, pooled, out;
+  int kept, middle, dense, pooled, pair, out;
 } Net;
 
 static int
@@ -89,7 +89,11 @@ make_net (void)
   net.pooled = unary (&net, "MaxPool", unary (&net, "Relu", conv (&net, x, 1, 20, 3, 1, 1, TRUE)));
   mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "kernel_shape", two, 2);
   mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "strides", two, 2);
-  net.pooled = conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE);
+  net.pooled = unary (&net, "Sigmoid", conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE));
+  /* Two narrow convolutions at the beginning, and one that reads them with a border. */
+  net.pair = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 6, 3, 1, 1, FALSE), 6));
+  net.pair = unary (&net, "Relu", conv (&net, net.pair, 6, 7, 3, 1, 1, TRUE));
+  net.pair = unary (&net, "Sigmoid", conv (&net, net.pair, 7, 20, 3, 1, 1, TRUE));
   x = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 24, 3, 1, 1, FALSE), 24));
   net.kept = x;
   x = pool (&net, "MaxPool", x);
@@ -113,14 +117,15 @@ make_net (void)
   mien_graph_add_output (net.graph, net.out);
   mien_graph_add_output (net.graph, net.dense);
   mien_graph_add_output (net.graph, net.pooled);
+  mien_graph_add_output (net.graph, net.pair);
   return net;
 }
 
-/* The values out, kept, middle, dense and pooled after one run. */
+/* The values out, kept, middle, dense, pooled and pair after one run. */
 static void
 run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[N_WANTED])
 {
-  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled };
+  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled, net->pair };
   g_autoptr (GError) error = NULL;
 
   options.keep = keep;

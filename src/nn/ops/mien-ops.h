@@ -16,6 +16,7 @@ extern const MienOp mien_ops_conv[];
 extern const MienOp mien_ops_dense[];
 extern const MienOp mien_ops_gemm[];
 extern const MienOp mien_ops_norm[];
+extern const MienOp mien_ops_pair[];
 extern const MienOp mien_ops_pool[];
 extern const MienOp mien_ops_train[];
 extern const MienOp mien_ops_unary[];
