@@ -167,6 +167,9 @@ n_values (const Onnx__TensorProto *proto)
   }
 }
 
+/* From this size on a tensor takes the memory in which its bytes are instead of a copy: touching new pages is most of the time of reading. */
+enum { TAKEN_BYTES = 64 * 1024 };
+
 static gboolean
 read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **tensor, GError **error)
 {
@@ -198,14 +201,20 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **
                                : _("its size %s %s asks for %zu numbers, but %zu are there"),
                    text, mien_type_name (proto->data_type), wanted, there);
     }
-    *tensor = mien_tensor_try_new (proto->data_type, &shape, error);
-    if (*tensor == NULL)
-      return FALSE;
-    if (n_elems == 0)
-      return TRUE;
-    if (!raw)
-      return copy_values (proto, *tensor, error);
-    memcpy ((*tensor)->data, proto->raw_data.data, n_elems * size);
+    if (raw && wanted >= TAKEN_BYTES) {
+      *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, free, proto->raw_data.data);
+      proto->raw_data.data = NULL;
+      proto->raw_data.len = 0;
+    } else {
+      *tensor = mien_tensor_try_new (proto->data_type, &shape, error);
+      if (*tensor == NULL)
+        return FALSE;
+      if (n_elems == 0)
+        return TRUE;
+      if (!raw)
+        return copy_values (proto, *tensor, error);
+      memcpy ((*tensor)->data, proto->raw_data.data, wanted);
+    }
   }
   if (G_BYTE_ORDER == G_BIG_ENDIAN)
     mien_file_swap_bytes ((*tensor)->data, n_elems, size);
