@@ -242,7 +242,7 @@ conv_task (void *data, int task, int thread)
   const Train *self = data;
   const gboolean stem = self->ctx->in[0]->shape.rank == 4;
   const MienBlockedArgs args = { self->ctx->in[0]->data, self->packed, self->norm.shift, NULL, self->ctx->out[0]->data };
-  const int n_rows = mien_blocked_rows (self->blocked, &self->shape, !stem) / self->shape.n;
+  const int n_rows = (stem ? mien_blocked_stem_rows (&self->shape) : mien_blocked_rows (self->blocked, &self->shape, TRUE)) / self->shape.n;
 
   (stem ? self->blocked->stem : self->blocked->conv) (&self->shape, &args, first_of (self->shape.n, task, self->n_tasks) * n_rows,
                                                       first_of (self->shape.n, task + 1, self->n_tasks) * n_rows);
