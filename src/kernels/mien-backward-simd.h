@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The kernels of mien-backward.h written once with the compiler's vector types, like mien-blocked-simd.h: a file per instruction set sets
- * LANES, GROUP, BF16 and NAME(x) and includes this.
+ * LANES, WIDTH, GROUP, BF16, TILES and NAME(x) as there and includes this. With TILES, conv_grad is x86/mien-backward-tiles.h's.
  *
  * The gradient of weights sums over pixels. A tile keeps a few blocks of output channels x a few input channels of one tap in registers
  * and walks along the pixels: a vector of dy for each block, one broadcast value of x for each input channel. bfloat16 products take two
@@ -10,6 +10,13 @@
 
 #include <string.h>
 
+#ifndef TILES
+#define TILES 0
+#endif
+
+enum { VECTORS = LANES / WIDTH }; /* of a pixel */
+
+#if !TILES
 enum {
   STRIP = 64,                 /* steps along the pixels between two visits to the sums in memory: their dy stays in the first cache */
   CHUNK_BYTES = 384 * 1024,   /* of pairs laid out at once: stays in the second cache */
@@ -25,6 +32,7 @@ group_of (int k)
       return g;
   return 1;
 }
+#endif
 
 INLINE ptrdiff_t
 plane_elems (const MienPlanes *planes)
@@ -71,26 +79,35 @@ moments (const MienPlanes *planes, const void *x, int first, int end, double *su
   float parts[2][LANES];
 
   for (int i = first * blocks; i < end * blocks; i++) {
-    Vec sum[4] = { 0 }, square[4] = { 0 };
+    Vec sum[VECTORS][4] = { 0 }, square[VECTORS][4] = { 0 };
     for (int row = 0; row < planes->h; row++) {
       const Elem *at = (const Elem *) x + i * plane_elems (planes) + row_at (planes, row);
       int q = 0;
       for (; q + 4 <= planes->w; q += 4) {
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++) {
-          const Vec value = read_elems (at + (q + k) * LANES);
-          sum[k] += value;
-          square[k] += value * value;
+#pragma GCC unroll 2
+          for (int v = 0; v < VECTORS; v++) {
+            const Vec value = read_elems (at + (q + k) * LANES + v * WIDTH);
+            sum[v][k] += value;
+            square[v][k] += value * value;
+          }
         }
       }
       for (; q < planes->w; q++) {
-        const Vec value = read_elems (at + q * LANES);
-        sum[0] += value;
-        square[0] += value * value;
+#pragma GCC unroll 2
+        for (int v = 0; v < VECTORS; v++) {
+          const Vec value = read_elems (at + q * LANES + v * WIDTH);
+          sum[v][0] += value;
+          square[v][0] += value * value;
+        }
       }
     }
-    store (parts[0], (sum[0] + sum[1]) + (sum[2] + sum[3]));
-    store (parts[1], (square[0] + square[1]) + (square[2] + square[3]));
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; v++) {
+      store (parts[0] + v * WIDTH, (sum[v][0] + sum[v][1]) + (sum[v][2] + sum[v][3]));
+      store (parts[1] + v * WIDTH, (square[v][0] + square[v][1]) + (square[v][2] + square[v][3]));
+    }
     add_sums (sums + i % blocks * LANES, blocks * LANES, parts[0], parts[1]);
   }
 }
@@ -111,17 +128,20 @@ normalise (const MienPlanes *planes, const MienNormArgs *args, int first, int en
 
   for (int i = first * blocks; i < end * blocks; i++) {
     const ptrdiff_t plane = i * plane_elems (planes);
-    const Vec scale = load (args->scale + i % blocks * LANES), shift = load (args->shift + i % blocks * LANES);
+    const int channel = i % blocks * LANES;
     for (int row = 0; row < planes->h; row++) {
       const ptrdiff_t at = plane + row_at (planes, row);
-      const Elem *x = (const Elem *) args->x + at, *residual = args->residual != NULL ? (const Elem *) args->residual + at : NULL;
-      Elem *y = (Elem *) args->y + at;
-      if (residual != NULL)
-        for (int q = 0; q < planes->w; q++)
-          write_elems (y + q * LANES, at_least (read_elems (x + q * LANES) * scale + shift + read_elems (residual + q * LANES), lo));
-      else
-        for (int q = 0; q < planes->w; q++)
-          write_elems (y + q * LANES, at_least (read_elems (x + q * LANES) * scale + shift, lo));
+      for (int v = 0; v < LANES; v += WIDTH) {
+        const Vec scale = load (args->scale + channel + v), shift = load (args->shift + channel + v);
+        const Elem *x = (const Elem *) args->x + at + v, *residual = args->residual != NULL ? (const Elem *) args->residual + at + v : NULL;
+        Elem *y = (Elem *) args->y + at + v;
+        if (residual != NULL)
+          for (int q = 0; q < planes->w; q++)
+            write_elems (y + q * LANES, at_least (read_elems (x + q * LANES) * scale + shift + read_elems (residual + q * LANES), lo));
+        else
+          for (int q = 0; q < planes->w; q++)
+            write_elems (y + q * LANES, at_least (read_elems (x + q * LANES) * scale + shift, lo));
+      }
     }
     zero_around (planes, (Elem *) args->y + plane);
   }
@@ -152,19 +172,21 @@ grad_moments (const MienPlanes *planes, const MienNormGradArgs *args, int first,
 
   for (int i = first * blocks; i < end * blocks; i++) {
     const int channel = i % blocks * LANES;
-    const Vec scale = load (args->scale + channel), shift = load (args->shift + channel), mean = load (args->mean + channel);
-    Vec sum[4] = { 0 }, product[4] = { 0 };
-    for (int row = 0; row < planes->h; row++) {
-      const ptrdiff_t at = i * plane_elems (planes) + row_at (planes, row);
-      for (int q = 0; q < planes->w; q++) {
-        const Vec x = read_elems ((const Elem *) args->x + at + q * LANES);
-        const Vec dz = read_dz (args, at + q * LANES, x, scale, shift);
-        sum[0] += dz;
-        product[0] += dz * (x - mean);
+    for (int v = 0; v < LANES; v += WIDTH) {
+      const Vec scale = load (args->scale + channel + v), shift = load (args->shift + channel + v), mean = load (args->mean + channel + v);
+      Vec sum = { 0 }, product = { 0 };
+      for (int row = 0; row < planes->h; row++) {
+        const ptrdiff_t at = i * plane_elems (planes) + row_at (planes, row) + v;
+        for (int q = 0; q < planes->w; q++) {
+          const Vec x = read_elems ((const Elem *) args->x + at + q * LANES);
+          const Vec dz = read_dz (args, at + q * LANES, x, scale, shift);
+          sum += dz;
+          product += dz * (x - mean);
+        }
       }
+      store (parts[0] + v, sum);
+      store (parts[1] + v, product);
     }
-    store (parts[0], sum[0]);
-    store (parts[1], product[0]);
     add_sums (sums + channel, blocks * LANES, parts[0], parts[1]);
   }
 }
@@ -177,16 +199,18 @@ norm_grad (const MienPlanes *planes, const MienNormGradArgs *args, int first, in
   for (int i = first * blocks; i < end * blocks; i++) {
     const int channel = i % blocks * LANES;
     const ptrdiff_t plane = i * plane_elems (planes);
-    const Vec scale = load (args->scale + channel), shift = load (args->shift + channel);
-    const Vec a = load (args->a + channel), b = load (args->b + channel), c = load (args->c + channel);
     for (int row = 0; row < planes->h; row++) {
-      const ptrdiff_t at = plane + row_at (planes, row);
-      for (int q = 0; q < planes->w; q++) {
-        const Vec x = read_elems ((const Elem *) args->x + at + q * LANES);
-        const Vec dz = read_dz (args, at + q * LANES, x, scale, shift);
-        write_elems ((Elem *) args->dx + at + q * LANES, dz * a + x * b + c);
-        if (args->dresidual != NULL)
-          write_elems ((Elem *) args->dresidual + at + q * LANES, dz);
+      for (int v = 0; v < LANES; v += WIDTH) {
+        const ptrdiff_t at = plane + row_at (planes, row) + v;
+        const Vec scale = load (args->scale + channel + v), shift = load (args->shift + channel + v);
+        const Vec a = load (args->a + channel + v), b = load (args->b + channel + v), c = load (args->c + channel + v);
+        for (int q = 0; q < planes->w; q++) {
+          const Vec x = read_elems ((const Elem *) args->x + at + q * LANES);
+          const Vec dz = read_dz (args, at + q * LANES, x, scale, shift);
+          write_elems ((Elem *) args->dx + at + q * LANES, dz * a + x * b + c);
+          if (args->dresidual != NULL)
+            write_elems ((Elem *) args->dresidual + at + q * LANES, dz);
+        }
       }
     }
     zero_around (planes, (Elem *) args->dx + plane);
@@ -202,7 +226,7 @@ add (const MienPlanes *planes, const void *a, const void *b, void *y, int first,
 {
   const ptrdiff_t picture = plane_elems (planes) * blocks_of (planes->c);
 
-  for (ptrdiff_t i = first * picture; i < end * picture; i += LANES)
+  for (ptrdiff_t i = first * picture; i < end * picture; i += WIDTH)
     write_elems ((Elem *) y + i, read_elems ((const Elem *) a + i) + read_elems ((const Elem *) b + i));
 }
 
@@ -222,17 +246,19 @@ max_pool_grad (const MienPlanes *planes, const void *x, const void *dy, void *dx
       const Elem *grad = (const Elem *) dy + i * plane_elems (&half) + row_at (&half, row);
       Elem *to = plane + at;
       for (int q = 0; q < half.w; q++) {
-        const Vec dz = read_elems (grad + q * LANES);
-        const ptrdiff_t places[] = { 2 * q * LANES, (2 * q + 1) * LANES, 2 * q * LANES + below, (2 * q + 1) * LANES + below };
-        Vec value[4], most;
-        VecI open = (VecI) { 0 } == (VecI) { 0 };
-        for (int k = 0; k < 4; k++)
-          value[k] = read_elems (from + places[k]);
-        most = at_least (at_least (value[0], value[1]), at_least (value[2], value[3]));
-        for (int k = 0; k < 4; k++) {
-          const VecI here = open & (value[k] == most);
-          write_elems (to + places[k], (Vec) ((VecI) dz & here));
-          open &= ~here;
+        for (int v = 0; v < LANES; v += WIDTH) {
+          const Vec dz = read_elems (grad + q * LANES + v);
+          const ptrdiff_t left = (ptrdiff_t) 2 * q * LANES + v, places[] = { left, left + LANES, left + below, left + LANES + below };
+          Vec value[4], most;
+          VecI open = (VecI) { 0 } == (VecI) { 0 };
+          for (int k = 0; k < 4; k++)
+            value[k] = read_elems (from + places[k]);
+          most = at_least (at_least (value[0], value[1]), at_least (value[2], value[3]));
+          for (int k = 0; k < 4; k++) {
+            const VecI here = open & (value[k] == most);
+            write_elems (to + places[k], (Vec) ((VecI) dz & here));
+            open &= ~here;
+          }
         }
       }
       if (planes->w % 2 != 0) {
@@ -259,7 +285,8 @@ average_grad (const MienPlanes *planes, const float *dy, void *dx, int first, in
     zero_around (planes, plane);
     for (int row = 0; row < planes->h; row++)
       for (int q = 0; q < planes->w; q++)
-        write_elems (plane + row_at (planes, row) + q * LANES, load (grad));
+        for (int v = 0; v < LANES; v += WIDTH)
+          write_elems (plane + row_at (planes, row) + q * LANES + v, load (grad + v));
   }
 }
 
@@ -276,6 +303,9 @@ spread (const MienPlanes *planes, const void *dy, int stride, const MienPlanes *
                 (const Elem *) dy + i * plane_elems (planes) + row_at (planes, row) + q * LANES, LANES * sizeof (Elem));
 }
 
+#if TILES
+#include "kernels/x86/mien-backward-tiles.h"
+#else
 /* Gradients of weights. Both forms of x and dy below are made of 32-bit units: a float, or two bfloat16. */
 
 typedef struct {
@@ -454,27 +484,28 @@ conv_grad (const MienBlockedShape *shape, const void *x, const void *dy, int fir
                  strip, end - first < at_once ? end - first : at_once, dw);
 }
 #endif
+#endif
 
-/* One row of output of the stem: G blocks of dy against S taps of a row of x, which has room on both sides. */
+/* One row of output of the stem: G vectors of dy against S taps of a row of x, which has room on both sides. */
 INLINE void
-stem_row (const float *x, const Elem *dy, ptrdiff_t dy_block, int n_q, int stride, const int G, const int S, float *dw, ptrdiff_t dw_block)
+stem_row (const float *x, const Elem *dy, ptrdiff_t dy_next, int n_q, int stride, const int G, const int S, float *dw, ptrdiff_t dw_next)
 {
   Vec acc[2][8];
 
   for (int g = 0; g < G; g++)
     for (int s = 0; s < S; s++)
-      acc[g][s] = load (dw + g * dw_block + s * LANES);
+      acc[g][s] = load (dw + g * dw_next + s * LANES);
   for (int q = 0; q < n_q; q++, x += stride) {
     Vec grads[2];
     for (int g = 0; g < G; g++)
-      grads[g] = read_elems (dy + g * dy_block + q * LANES);
+      grads[g] = read_elems (dy + g * dy_next + q * LANES);
     for (int s = 0; s < S; s++)
       for (int g = 0; g < G; g++)
         acc[g][s] += splat (x[s]) * grads[g];
   }
   for (int g = 0; g < G; g++)
     for (int s = 0; s < S; s++)
-      store (dw + g * dw_block + s * LANES, acc[g][s]);
+      store (dw + g * dw_next + s * LANES, acc[g][s]);
 }
 
 enum { STEM_WIDTH = 1024 };
@@ -485,6 +516,7 @@ stem_grad (const MienBlockedShape *shape, const float *x, const void *dy, int fi
   const int blocks = blocks_of (shape->k);
   const ptrdiff_t dy_block = (ptrdiff_t) (shape->p + 2 * shape->y_halo) * (shape->q + 2 * shape->y_halo) * LANES;
   const ptrdiff_t dw_block = (ptrdiff_t) shape->c * shape->r * shape->s * LANES;
+  const ptrdiff_t dy_next = VECTORS > 1 ? WIDTH : dy_block, dw_next = VECTORS > 1 ? WIDTH : dw_block; /* vector of channels */
   float line[STEM_WIDTH + 64];
 
   for (int n = first; n < end; n++)
@@ -497,16 +529,17 @@ stem_grad (const MienBlockedShape *shape, const float *x, const void *dy, int fi
           if (at < 0 || at % shape->stride_h != 0 || p >= shape->p)
             continue;
           const Elem *grads = (const Elem *) dy + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, 0, p);
-          for (int b = 0; b < blocks;) {
-            const int g = b + 2 <= blocks ? 2 : 1;
-            float *to = dw + b * dw_block + ((ptrdiff_t) c * shape->r + r) * shape->s * LANES;
+          for (int k = 0; k < blocks * LANES;) {
+            const int g = k + 2 * WIDTH <= blocks * LANES ? 2 : 1;
+            const Elem *with = grads + k / LANES * dy_block + k % LANES;
+            float *to = dw + k / LANES * dw_block + ((ptrdiff_t) c * shape->r + r) * shape->s * LANES + k % LANES;
             if (shape->s == 3 && g == 2)
-              stem_row (line, grads + b * dy_block, dy_block, shape->q, shape->stride_w, 2, 3, to, dw_block);
+              stem_row (line, with, dy_next, shape->q, shape->stride_w, 2, 3, to, dw_next);
             else if (g == 2)
-              stem_row (line, grads + b * dy_block, dy_block, shape->q, shape->stride_w, 2, shape->s, to, dw_block);
+              stem_row (line, with, dy_next, shape->q, shape->stride_w, 2, shape->s, to, dw_next);
             else
-              stem_row (line, grads + b * dy_block, dy_block, shape->q, shape->stride_w, 1, shape->s, to, dw_block);
-            b += g;
+              stem_row (line, with, dy_next, shape->q, shape->stride_w, 1, shape->s, to, dw_next);
+            k += g * WIDTH;
           }
         }
       }
@@ -517,5 +550,8 @@ NAME (backward_kernels_init) (MienBackwardKernels *self)
 {
   *self = (MienBackwardKernels) {
     LANES, BF16, moments, normalise, grad_moments, norm_grad, add, max_pool_grad, average_grad, spread, conv_grad, stem_grad,
+#if TILES
+    conv_grad_scratch,
+#endif
   };
 }

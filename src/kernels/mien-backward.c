@@ -33,6 +33,16 @@ mien_backward_kernels_init_bf16 (MienBackwardKernels *self, MienCpuLevel cpu)
 #endif
 }
 
+void
+mien_backward_kernels_init_tiles (MienBackwardKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienBackwardKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu >= MIEN_CPU_AMX)
+    mien_backward_kernels_init_amx (self);
+#endif
+}
+
 /* Sixteen pictures at most are laid out at once: all that fit in the cache, or one. */
 size_t
 mien_backward_scratch (const MienBackwardKernels *self, const MienBlockedShape *shape)
@@ -42,6 +52,8 @@ mien_backward_scratch (const MienBackwardKernels *self, const MienBlockedShape *
   const size_t dy = k_blocks * shape->p * ((shape->q + 1) / 2);
   const size_t picture = (x + dy) * self->lanes * sizeof (float), chunk = (size_t) 384 * 1024;
 
+  if (self->tile_scratch != NULL)
+    return self->tile_scratch (shape);
   return !self->bf16 ? 0 : picture > chunk ? picture : chunk;
 }
 
@@ -66,9 +78,35 @@ sum_of (const float *parts, int n_parts, size_t part_size)
   return sum;
 }
 
-void
-mien_backward_unpack_conv (const MienBlockedKernels *blocked, const MienBlockedShape *shape, const float *parts, int n_parts, size_t part_size, float *dw)
+/* One output channel and some input channels of a block: rows of sums, a tap apart. */
+static void
+unpack_rows (int lanes, int n_c, int taps, const float *parts, int n_parts, size_t part_size, float *dw)
 {
+  for (int tap = 0; tap < taps; tap++, parts += (size_t) lanes * lanes)
+    for (int c = 0; c < n_c; c++)
+      dw[c * taps + tap] = sum_of (parts + c, n_parts, part_size);
+}
+
+static void
+unpack_tiles (int lanes, const MienBlockedShape *shape, const float *parts, int n_parts, size_t part_size, float *dw)
+{
+  const int taps = shape->r * shape->s, c_blocks = (shape->c + lanes - 1) / lanes;
+
+  for (int k = 0; k < shape->k; k++)
+    for (int c = 0; c < shape->c; c += lanes)
+      unpack_rows (lanes, shape->c - c < lanes ? shape->c - c : lanes, taps,
+                   parts + (((size_t) (k / lanes) * c_blocks + c / lanes) * taps * lanes + k % lanes) * lanes, n_parts, part_size,
+                   dw + ((size_t) k * shape->c + c) * taps);
+}
+
+void
+mien_backward_unpack_conv (const MienBackwardKernels *self, const MienBlockedKernels *blocked, const MienBlockedShape *shape, const float *parts,
+                           int n_parts, size_t part_size, float *dw)
+{
+  if (self->tile_scratch != NULL) {
+    unpack_tiles (self->lanes, shape, parts, n_parts, part_size, dw);
+    return;
+  }
   const int width = mien_blocked_group (blocked, shape->k) * blocked->lanes, taps = shape->r * shape->s;
   const int c_blocks = (shape->c + blocked->lanes - 1) / blocked->lanes;
 

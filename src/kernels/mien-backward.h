@@ -5,8 +5,8 @@
  * Norm     y = max (x * scale + shift + residual, lo), scale and shift by channel
  *          dz = dy where y > lo (rectified), else dy;  dx = dz * a + x * b + c by channel;  dresidual = dz
  * Moments  sums by channel, [2][C rounded up to lanes] doubles, added to: of x and x^2, or of dz and dz * (x - mean)
- * Conv     dw of mien_blocked_pack_conv()'s layout, f32 also for bfloat16 tensors: dw[k][c][r][s] = sum over n, p, q of
- *          dy[k][p][q] * x[c][p * stride + r * dilation - pad][likewise]; stem: the same with x plain f32, layout of mien_blocked_pack_stem()
+ * Conv     dw of mien_blocked_pack_conv()'s layout, f32 also for bfloat16 tensors (on tiles [K / lanes][C / lanes][R][S][lanes of K][lanes of C]):
+ *          dw[k][c][r][s] = sum over n, p, q of dy[k][p][q] * x[c][p * stride + r * dilation - pad][likewise]; stem: the same with x plain f32, layout of mien_blocked_pack_stem()
  *          dx is a convolution with mien_backward_flip()ped weights, of dy spread with zeros where the stride is not 1
  * Pool     maximum of 2 x 2: dy goes to the first pixel that equals the maximum
  *
@@ -54,6 +54,7 @@ typedef struct {
   void (*spread) (const MienPlanes *planes, const void *dy, int stride, const MienPlanes *to, void *spread);     /* one picture: to.h = (h - 1) * stride + 1 or more */
   void (*conv_grad) (const MienBlockedShape *shape, const void *x, const void *dy, int first, int end, void *scratch, float *dw); /* adds */
   void (*stem_grad) (const MienBlockedShape *shape, const float *x, const void *dy, int first, int end, float *dw);              /* adds */
+  size_t (*tile_scratch) (const MienBlockedShape *shape); /* of conv_grad on tiles; NULL: it is not on tiles */
 } MienBackwardKernels;
 
 /* Of conv_grad, for one thread. */
@@ -63,8 +64,16 @@ size_t mien_backward_scratch (const MienBackwardKernels *self, const MienBlocked
 void mien_backward_flip (int k, int c, int taps, const float *w, int first, int end, float *flipped);
 
 /* The sum of n_parts packed gradients, part_size floats apart, as plain dw[K][C][R][S]. */
-void mien_backward_unpack_conv (const MienBlockedKernels *blocked, const MienBlockedShape *shape, const float *parts, int n_parts, size_t part_size, float *dw);
+void mien_backward_unpack_conv (const MienBackwardKernels *self, const MienBlockedKernels *blocked, const MienBlockedShape *shape, const float *parts,
+                                int n_parts, size_t part_size, float *dw);
 void mien_backward_unpack_stem (const MienBlockedKernels *blocked, const MienBlockedShape *shape, const float *parts, int n_parts, size_t part_size, float *dw);
 
 void mien_backward_kernels_init (MienBackwardKernels *self, MienCpuLevel cpu);      /* f32 */
 void mien_backward_kernels_init_bf16 (MienBackwardKernels *self, MienCpuLevel cpu); /* lanes 0 below level bf16 */
+
+/* For the tensors of mien_blocked_kernels_init_tiles(); lanes 0 below level amx. */
+void mien_backward_kernels_init_tiles (MienBackwardKernels *self, MienCpuLevel cpu);
+
+/* Whether conv_grad of two levels gives the same answers, to the last bit, for a few small gradients of whole numbers; false without memory, too.
+ * Like mien_blocked_agree(), for mien_cpu_detect(). */
+bool mien_backward_agree (const MienBlockedKernels *blocked_a, const MienBackwardKernels *a, const MienBlockedKernels *blocked_b, const MienBackwardKernels *b);

@@ -3,7 +3,7 @@
  * kernel is asked for permission as well. */
 #include "kernels/mien-cpu.h"
 
-#include "kernels/mien-blocked.h"
+#include "kernels/mien-backward.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -45,15 +45,18 @@ ask_for_tiles (void)
   return syscall (SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
-/* Convolutions on tiles are tried out, once, before they are relied on. */
+/* Convolutions on tiles and their gradients are tried out, once, before they are relied on. */
 static bool
 tiles_work (void)
 {
   MienBlockedKernels vectors, tiles;
+  MienBackwardKernels back_vectors, back_tiles;
 
   mien_blocked_kernels_init_bf16 (&vectors, MIEN_CPU_BF16);
   mien_blocked_kernels_init_tiles (&tiles, MIEN_CPU_AMX);
-  return mien_blocked_agree (&vectors, &tiles);
+  mien_backward_kernels_init_bf16 (&back_vectors, MIEN_CPU_BF16);
+  mien_backward_kernels_init_tiles (&back_tiles, MIEN_CPU_AMX);
+  return mien_blocked_agree (&vectors, &tiles) && mien_backward_agree (&vectors, &back_vectors, &tiles, &back_tiles);
 }
 
 static bool

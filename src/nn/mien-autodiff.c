@@ -35,7 +35,7 @@ blocked_producer (const MienGraph *graph, int value)
 static void
 copy_layout (const MienNode *from, MienNode *to)
 {
-  static const char *const names[] = { "channels", "bf16", "halo", "x_halo", "y_halo" };
+  static const char *const names[] = { "channels", "bf16", "tiles", "halo", "x_halo", "y_halo" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     mien_node_set_int (to, names[i], mien_node_int (from, names[i], 0));

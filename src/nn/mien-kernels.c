@@ -12,6 +12,7 @@ mien_kernels_init (MienKernels *self, MienCpuLevel cpu)
   mien_dense_kernels_init_bf16 (&self->dense_bf16, self->cpu);
   mien_backward_kernels_init (&self->backward, self->cpu);
   mien_backward_kernels_init_bf16 (&self->backward_bf16, self->cpu);
+  mien_backward_kernels_init_tiles (&self->backward_tiles, self->cpu);
   mien_gemm_kernels_init (&self->gemm, self->cpu);
   mien_vector_kernels_init (&self->vector, self->cpu);
   mien_winograd_kernels_init (&self->winograd, self->cpu);

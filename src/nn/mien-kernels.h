@@ -21,6 +21,7 @@ struct _MienKernels {
   MienDenseKernels dense;          /* f32 */
   MienDenseKernels dense_bf16;     /* width 0 where there is no bfloat16 */
   MienBackwardKernels backward, backward_bf16;
+  MienBackwardKernels backward_tiles; /* for blocked_tiles */
   MienGemmKernels gemm;
   MienVectorKernels vector;
   MienWinogradKernels winograd;

@@ -17,7 +17,7 @@ typedef struct {
   gboolean *exists; /* by plain value: something writes it as it is */
   int n_values;
   int halo;
-  gboolean bf16;
+  MienBlocking blocking;
 } Layout;
 
 static int
@@ -57,7 +57,8 @@ add (Layout *self, const char *op, const MienNode *like, const int *inputs, int 
     self->graph, mien_graph_add_node (self->graph, "mien", op, like != NULL ? like->name : NULL, inputs, n_inputs, outputs, n_outputs));
 
   mien_node_set_int (node, "channels", channels);
-  mien_node_set_int (node, "bf16", self->bf16);
+  mien_node_set_int (node, "bf16", self->blocking != MIEN_BLOCK_F32);
+  mien_node_set_int (node, "tiles", self->blocking == MIEN_BLOCK_TILES);
   for (gsize i = 0; i < G_N_ELEMENTS (halos); i++)
     mien_node_set_int (node, halos[i], self->halo);
   return node;
@@ -257,17 +258,26 @@ convert (Layout *self, const MienNode *node)
   return FALSE;
 }
 
+/* Sizes, and whether tiles pay: some convolution must fill more than half of a block of 32 channels on both sides. */
 static void
 look_around (Layout *self)
 {
+  enum { HALF = 16 };
+  gboolean wide = FALSE;
+
   for (guint i = 0; i < self->graph->nodes->len; i++) {
     const MienNode *node = mien_graph_node (self->graph, i);
-    if (is_simple_conv (self, node))
-      self->halo = MAX (self->halo, (int) weights_of (self, node)->shape.dim[2] / 2);
+    if (is_simple_conv (self, node)) {
+      const MienShape *w = &weights_of (self, node)->shape;
+      self->halo = MAX (self->halo, (int) w->dim[2] / 2);
+      wide = wide || (w->dim[0] > HALF && w->dim[1] > HALF);
+    }
     for (int k = 0; k < node->n_inputs; k++)
       if (node->inputs[k] >= 0)
         self->uses[node->inputs[k]]++;
   }
+  if (self->blocking == MIEN_BLOCK_TILES && !wide)
+    self->blocking = MIEN_BLOCK_BF16;
 }
 
 void
@@ -276,7 +286,7 @@ mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking)
   const int n_values = (int) graph->values->len;
   g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1);
   g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
-  Layout self = { graph, blocked, uses, exists, n_values, 0, blocking == MIEN_BLOCK_BF16 };
+  Layout self = { graph, blocked, uses, exists, n_values, 0, blocking };
   g_autoptr (GPtrArray) old = NULL;
 
   if (blocking == MIEN_BLOCK_NONE)
@@ -308,5 +318,7 @@ mien_passes_training_form (MienCpuLevel cpu)
   MienKernels kernels;
 
   mien_kernels_init (&kernels, cpu);
+  if (kernels.backward_tiles.lanes > 0)
+    return MIEN_BLOCK_TILES;
   return kernels.backward_bf16.lanes > 0 ? MIEN_BLOCK_BF16 : kernels.backward.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
 }

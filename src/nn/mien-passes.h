@@ -32,7 +32,7 @@ void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlock
  * stay; other plain values between blocked ones are gone. Plan it with no_fusion. */
 void mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking);
 
-/* The fastest form of training that a level has kernels for. */
+/* The fastest form of training that a level has kernels for (TILES: for networks with enough channels, as above). */
 MienBlocking mien_passes_training_form (MienCpuLevel cpu);
 
 G_END_DECLS

@@ -19,7 +19,10 @@ set_up (Fixture *self, gconstpointer data)
 {
   const int code = GPOINTER_TO_INT (data);
 
-  if (code >= 256) {
+  if (code >= 512) {
+    mien_blocked_kernels_init_tiles (&self->blocked, code & 0xff);
+    mien_backward_kernels_init_tiles (&self->backward, code & 0xff);
+  } else if (code >= 256) {
     mien_blocked_kernels_init_bf16 (&self->blocked, code & 0xff);
     mien_backward_kernels_init_bf16 (&self->backward, code & 0xff);
   } else {
@@ -98,7 +101,7 @@ weight_gradient (const MienBlockedShape *shape, const float *x, const float *dy,
   for (int n = 0; n < shape->n; n++)
     for (int p = 0; p < shape->p; p++)
       for (int q = 0; q < shape->q; q++) {
-        const int i = p * shape->stride_h + r - shape->pad_top, j = q * shape->stride_w + s - shape->pad_left;
+        const int i = p * shape->stride_h + r * shape->dilation_h - shape->pad_top, j = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
         if (i >= 0 && i < shape->h && j >= 0 && j < shape->w)
           sum += (double) x[(((gsize) n * shape->c + c) * shape->h + i) * shape->w + j] * dy[(((gsize) n * shape->k + k) * shape->p + p) * shape->q + q];
       }
@@ -106,9 +109,8 @@ weight_gradient (const MienBlockedShape *shape, const float *x, const float *dy,
 }
 
 static void
-check_weights (Fixture *self, gboolean stem)
+check_weights (Fixture *self, MienBlockedShape shape, gboolean stem)
 {
-  const MienBlockedShape shape = random_shape (self, stem);
   g_autofree float *x = whole_numbers (self, (gsize) shape.n * shape.c * shape.h * shape.w);
   g_autofree float *dy = whole_numbers (self, (gsize) shape.n * shape.k * shape.p * shape.q);
   g_autofree float *got = g_new (float, (gsize) shape.k * shape.c * shape.r * shape.s);
@@ -126,7 +128,7 @@ check_weights (Fixture *self, gboolean stem)
   } else {
     self->backward.conv_grad (&shape, blocked_x, blocked_dy, 0, middle, scratch, parts);
     self->backward.conv_grad (&shape, blocked_x, blocked_dy, middle, shape.n, scratch, parts + size);
-    mien_backward_unpack_conv (&self->blocked, &shape, parts, 2, size, got);
+    mien_backward_unpack_conv (&self->backward, &self->blocked, &shape, parts, 2, size, got);
   }
   for (int i = 0; i < 300; i++) {
     const int k = g_rand_int_range (self->random, 0, shape.k), c = g_rand_int_range (self->random, 0, shape.c);
@@ -143,14 +145,33 @@ static void
 test_conv (Fixture *self, gconstpointer data)
 {
   for (int i = 0; i < 60; i++)
-    check_weights (self, FALSE);
+    check_weights (self, random_shape (self, FALSE), FALSE);
+}
+
+/* So many channels, or so large pictures, that they are worked on piece by piece. */
+static void
+test_large (Fixture *self, gconstpointer data)
+{
+  static const MienBlockedShape shapes[] = {
+    { .n = 3, .c = 170, .h = 7, .w = 5, .x_halo = 1, .k = 300, .p = 7, .q = 5, .y_halo = 1, .r = 3, .s = 3, .stride_h = 1, .stride_w = 1,
+      .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1 },
+    { .n = 2, .c = 40, .h = 90, .w = 151, .x_halo = 1, .k = 70, .p = 90, .q = 151, .y_halo = 1, .r = 3, .s = 3, .stride_h = 1, .stride_w = 1,
+      .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1 },
+    { .n = 2, .c = 70, .h = 95, .w = 120, .x_halo = 2, .k = 20, .p = 48, .q = 60, .y_halo = 1, .r = 5, .s = 3, .stride_h = 2, .stride_w = 2,
+      .dilation_h = 1, .dilation_w = 1, .pad_top = 2, .pad_left = 1 },
+    { .n = 40, .c = 33, .h = 3, .w = 3, .x_halo = 2, .k = 20, .p = 3, .q = 3, .y_halo = 0, .r = 3, .s = 3, .stride_h = 1, .stride_w = 1,
+      .dilation_h = 2, .dilation_w = 2, .pad_top = 2, .pad_left = 2 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    check_weights (self, shapes[i], FALSE);
 }
 
 static void
 test_stem (Fixture *self, gconstpointer data)
 {
   for (int i = 0; i < 40; i++)
-    check_weights (self, TRUE);
+    check_weights (self, random_shape (self, TRUE), TRUE);
 }
 
 static MienPlanes
@@ -303,16 +324,20 @@ main (int argc, char **argv)
   static const struct {
     const char *name;
     void (*test) (Fixture *self, gconstpointer data);
-  } tests[] = { { "conv", test_conv }, { "stem", test_stem }, { "pools", test_pools }, { "norm", test_norm } };
+  } tests[] = { { "conv", test_conv }, { "large", test_large }, { "stem", test_stem }, { "pools", test_pools }, { "norm", test_norm } };
+  static const struct {
+    const char *name;
+    void (*init) (MienBackwardKernels *self, MienCpuLevel cpu);
+  } forms[] = { { "f32", mien_backward_kernels_init }, { "bf16", mien_backward_kernels_init_bf16 }, { "tiles", mien_backward_kernels_init_tiles } };
 
   g_test_init (&argc, &argv, NULL);
   for (int cpu = 0; cpu <= (int) mien_cpu_detect (); cpu++) {
-    for (int bf16 = 0; bf16 < 2; bf16++) {
+    for (gsize form = 0; form < G_N_ELEMENTS (forms); form++) {
       MienBackwardKernels kernels;
-      (bf16 ? mien_backward_kernels_init_bf16 : mien_backward_kernels_init) (&kernels, cpu);
+      forms[form].init (&kernels, cpu);
       for (gsize i = 0; i < G_N_ELEMENTS (tests) && kernels.lanes > 0; i++) {
-        g_autofree char *path = g_strdup_printf ("/kernels/backward/%s/%s/%s", bf16 ? "bf16" : "f32", mien_cpu_level_name (cpu), tests[i].name);
-        g_test_add (path, Fixture, GINT_TO_POINTER (cpu + 256 * bf16), set_up, tests[i].test, tear_down);
+        g_autofree char *path = g_strdup_printf ("/kernels/backward/%s/%s/%s", forms[form].name, mien_cpu_level_name (cpu), tests[i].name);
+        g_test_add (path, Fixture, GINT_TO_POINTER (cpu + 256 * (int) form), set_up, tests[i].test, tear_down);
       }
     }
   }

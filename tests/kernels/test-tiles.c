@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Level amx on emulated tiles: that it is tried out before it is believed in, that nothing is loaded across cache lines, and which share of the
  * multipliers' peak the convolutions of the reference networks can reach. Results are test-blocked.c's matter. */
-#include "kernels/mien-blocked.h"
+#include "kernels/mien-backward.h"
 #include "kernels/mien-check.h"
 #include "kernels/mien-emulated-tiles.h"
 
@@ -21,13 +21,18 @@ static void
 test_try_out (void)
 {
   MienBlockedKernels vectors, tiles;
+  MienBackwardKernels back_vectors, back_tiles;
 
   if (!kernels_init (&tiles))
     return;
+  mien_backward_kernels_init_bf16 (&back_vectors, MIEN_CPU_BF16);
+  mien_backward_kernels_init_tiles (&back_tiles, MIEN_CPU_AMX);
   mien_blocked_kernels_init_bf16 (&vectors, MIEN_CPU_BF16);
   g_assert_true (mien_blocked_agree (&vectors, &tiles));
+  g_assert_true (mien_backward_agree (&vectors, &back_vectors, &tiles, &back_tiles));
   mien_tiles_broken = true;
   g_assert_false (mien_blocked_agree (&vectors, &tiles));
+  g_assert_false (mien_backward_agree (&vectors, &back_vectors, &tiles, &back_tiles));
   mien_tiles_broken = false;
 }
 

@@ -213,7 +213,8 @@ static void
 test_blocked (gconstpointer data)
 {
   const MienCpuLevel cpu = GPOINTER_TO_INT (data) & 0xff;
-  const gboolean bf16 = GPOINTER_TO_INT (data) >= 256;
+  const MienBlocking blocking = GPOINTER_TO_INT (data) >> 8;
+  const gboolean bf16 = blocking != MIEN_BLOCK_F32;
   static const int batches[] = { 3, 5, 2, 4 }, sizes[] = { 12, 13, 17, 24 };
   double worst = 0;
 
@@ -221,7 +222,7 @@ test_blocked (gconstpointer data)
     const int batch = batches[seed % 4], size = sizes[seed / 2 % 4];
     int n_plain, n_blocked;
     g_autoptr (GPtrArray) want = run (seed, batch, size, MIEN_BLOCK_NONE, MIEN_CPU_C, 1, &n_plain);
-    g_autoptr (GPtrArray) got = run (seed, batch, size, bf16 ? MIEN_BLOCK_BF16 : MIEN_BLOCK_F32, cpu, 1 + (int) seed % 3, &n_blocked);
+    g_autoptr (GPtrArray) got = run (seed, batch, size, blocking, cpu, 1 + (int) seed % 3, &n_blocked);
     g_assert_cmpint (n_plain, ==, 0);
     g_assert_cmpint (n_blocked, >, 8);
     for (guint i = 0; i < want->len; i++) {
@@ -238,12 +239,14 @@ test_blocked (gconstpointer data)
 int
 main (int argc, char **argv)
 {
+  static const char *const forms[] = { [MIEN_BLOCK_F32] = "f32", [MIEN_BLOCK_BF16] = "bf16", [MIEN_BLOCK_TILES] = "tiles" };
+
   g_test_init (&argc, &argv, NULL);
   for (int cpu = 1; cpu <= (int) mien_cpu_detect (); cpu++) {
-    g_autofree char *f32 = g_strdup_printf ("/nn/backward/f32/%s", mien_cpu_level_name (cpu)), *bf16 = g_strdup_printf ("/nn/backward/bf16/%s", mien_cpu_level_name (cpu));
-    g_test_add_data_func (f32, GINT_TO_POINTER (cpu), test_blocked);
-    if (mien_passes_training_form (cpu) == MIEN_BLOCK_BF16)
-      g_test_add_data_func (bf16, GINT_TO_POINTER (cpu + 256), test_blocked);
+    for (MienBlocking blocking = MIEN_BLOCK_F32; blocking <= mien_passes_training_form (cpu); blocking++) {
+      g_autofree char *path = g_strdup_printf ("/nn/backward/%s/%s", forms[blocking], mien_cpu_level_name (cpu));
+      g_test_add_data_func (path, GINT_TO_POINTER (cpu + 256 * (int) blocking), test_blocked);
+    }
   }
   return g_test_run ();
 }

@@ -31,3 +31,4 @@ void mien_dense_kernels_init_avx512bf16 (MienDenseKernels *self);
 void mien_winograd_kernels_init_avx512bf16 (MienWinogradKernels *self);
 void mien_backward_kernels_init_avx512bf16 (MienBackwardKernels *self);
 void mien_blocked_kernels_init_amx (MienBlockedKernels *self);
+void mien_backward_kernels_init_amx (MienBackwardKernels *self);

@@ -11,7 +11,7 @@
  *   TrainAdd (A, B) -> Y
  *
  * W and its gradient, scale, bias, mean and var are plain f32. All blocked tensors have the same halo. Attributes: channels (of the first blocked
- * tensor), halo, bf16, and those of the plain operators. Sums are taken in one part for each thread, so results depend on their number. */
+ * tensor), halo, bf16, tiles, and those of the plain operators. Sums are taken in one part for each thread, so results depend on their number. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -49,10 +49,26 @@ is_bf16 (const MienOpCtx *ctx)
   return attr (ctx, "bf16") != 0;
 }
 
+static const MienBackwardKernels *
+backward_of (const MienOpCtx *ctx)
+{
+  if (is_bf16 (ctx))
+    return attr (ctx, "tiles") != 0 ? &ctx->kernels->backward_tiles : &ctx->kernels->backward_bf16;
+  return &ctx->kernels->backward;
+}
+
+static const MienBlockedKernels *
+blocked_of (const MienOpCtx *ctx)
+{
+  if (is_bf16 (ctx))
+    return attr (ctx, "tiles") != 0 ? &ctx->kernels->blocked_tiles : &ctx->kernels->blocked_bf16;
+  return &ctx->kernels->blocked;
+}
+
 static int
 lanes_of (const MienOpCtx *ctx)
 {
-  return is_bf16 (ctx) ? ctx->kernels->backward_bf16.lanes : ctx->kernels->backward.lanes;
+  return backward_of (ctx)->lanes;
 }
 
 static gsize
@@ -95,8 +111,8 @@ train_of (MienOpCtx *ctx)
 {
   return (Train) {
     .ctx = ctx,
-    .blocked = is_bf16 (ctx) ? &ctx->kernels->blocked_bf16 : &ctx->kernels->blocked,
-    .backward = is_bf16 (ctx) ? &ctx->kernels->backward_bf16 : &ctx->kernels->backward,
+    .blocked = blocked_of (ctx),
+    .backward = backward_of (ctx),
     .n_tasks = mien_threads_count (ctx->threads),
   };
 }
@@ -461,7 +477,7 @@ unpack_task (void *data, int task, int thread)
   const Train *self = data;
   const MienBlockedShape shape = shape_of_group (self, &self->shape, task), whole = shape_of_group (self, &self->shape, 0);
 
-  mien_backward_unpack_conv (self->blocked, &shape, self->parts + task * mien_blocked_conv_size (self->blocked, &whole), self->n_tasks, self->part_size,
+  mien_backward_unpack_conv (self->backward, self->blocked, &shape, self->parts + task * mien_blocked_conv_size (self->blocked, &whole), self->n_tasks, self->part_size,
                              (float *) self->ctx->out[0]->data + (gsize) task * whole.k * shape.c * shape.r * shape.s);
 }
 
