@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* HDF5 files as Keras writes them (h5py's default form), read from memory. A reader of its own instead of libhdf5: that is made
- * for files one trusts, and what people download is not.
+/* What Keras keeps in an HDF5 file: the description of the network and the weights of its layers.
  *
- * File     superblock (version 0 or 1) -> root group; a group is an object header with a symbol table (B-tree of nodes of links, names in
- *          a local heap) or with link messages; a data set is an object header with a dataspace, a datatype and a data layout; object
- *          headers hold attributes; strings of variable length lie in global heaps
- * Subset   object headers version 1; B-trees version 1; links of groups in symbol tables or link messages; data sets of little-endian
- *          16, 32 and 64 bit floats, contiguous or compact; attributes of strings, fixed or variable length. Not: superblocks 2 and 3,
- *          chunked or compressed data, soft links; links into other files are refused, never followed
- * Limits   file 1 GiB, path of links 32 deep, object headers of 4,096 messages in 64 pieces, text 64 MiB; the work of one open file is
- *          counted, so that no structure, however tangled, keeps the reader busy for long
- * Errors   MIEN_NN_ERROR, G_FILE_ERROR; messages are the end of a sentence that begins with the file's name
- * Thread   one at a time
- * Source   HDF5 File Format Specification Version 3.0 (sections II, III.A, III.D, III.E, IV.A) */
+ * Reading  by libhdf5, in a process of its own (mien-hdf5-reader) with limits on memory and time: that library is made for files one
+ *          trusts, and what people download is not. Everything is read when the file is opened
+ * File     attribute model_config of the root; below the group model_weights, or the root where there is none, the groups that
+ *          attribute layer_names lists, or all; attribute weight_names of such a group lists its arrays. Texts of fixed or
+ *          variable length, in one attribute or cut into NAME0, NAME1, …; floats of any width, byte order and storage that libhdf5 knows
+ * Refused  links by name and links into other files, arrays kept in other files, virtual arrays: none is followed
+ * Limits   file 1 GiB; text 64 MiB and arrays 1 GiB as f32, together, and arrays no more than 64 times the file; 65,536 layers and arrays;
+ *          paths 32 deep; 2 seconds of the processor, and 16 more for a GiB
+ * Errors   MIEN_NN_ERROR, G_FILE_ERROR, G_IO_ERROR; messages are the end of a sentence that begins with the file's name. What is wrong
+ *          with one layer is told to whoever asks for that layer
+ * Thread   immutable once open */
 #pragma once
 
 #include "nn/mien-tensor.h"
@@ -20,22 +19,21 @@
 G_BEGIN_DECLS
 
 typedef struct _MienHdf5 MienHdf5;
-typedef guint64 MienHdf5Object; /* where an object header lies */
 
 MienHdf5 *mien_hdf5_open (const char *path, GError **error);
 void mien_hdf5_free (MienHdf5 *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienHdf5, mien_hdf5_free)
 
-MienHdf5Object mien_hdf5_root (const MienHdf5 *self);
+/* UTF-8; NULL without error set when there is none. */
+const char *mien_hdf5_get_config (const MienHdf5 *self, GError **error);
 
-/* The object at path ("dense_1/kernel:0") below a group. FALSE without error set when there is none. */
-gboolean mien_hdf5_find (MienHdf5 *self, MienHdf5Object group, const char *path, MienHdf5Object *found, GError **error);
+/* How many arrays a layer lists, 0 when it is not there; -1 with error set. */
+int mien_hdf5_count_weights (const MienHdf5 *self, const char *layer, GError **error);
 
-/* An attribute of strings; NULL without error set when there is none. What h5py cut into NAME0, NAME1, … is put together.
- * NULL-terminated, UTF-8, (transfer full) */
-char **mien_hdf5_dup_strings (MienHdf5 *self, MienHdf5Object object, const char *name, GError **error);
+/* "dense_1/kernel:0", for index below that number. */
+const char *mien_hdf5_get_weight_name (const MienHdf5 *self, const char *layer, int index);
 
-/* A data set as f32. (transfer full) */
-MienTensor *mien_hdf5_read_tensor (MienHdf5 *self, MienHdf5Object object, GError **error);
+/* As f32. NULL without error set when it is listed, but not there. (transfer full) */
+MienTensor *mien_hdf5_ref_weight (const MienHdf5 *self, const char *layer, int index, GError **error);
 
 G_END_DECLS

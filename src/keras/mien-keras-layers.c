@@ -69,20 +69,21 @@ is_weight (const char *path, const char *name)
 static MienTensor *
 read_weight (Step *self, const char *name, const char *other, MienShape shape, GError **error)
 {
-  MienHdf5 *file = self->builder->file;
+  const MienHdf5 *file = self->builder->file;
+  const char *layer = self->layer->name;
   g_autoptr (GError) problem = NULL;
   g_autoptr (MienTensor) tensor = NULL;
-  g_auto (GStrv) paths = NULL;
-  MienHdf5Object group, object;
-  const char *path = NULL;
+  const int n = mien_hdf5_count_weights (file, layer, &problem);
+  int found = -1;
 
-  if (mien_hdf5_find (file, self->builder->weights, self->layer->name, &group, &problem))
-    paths = mien_hdf5_dup_strings (file, group, "weight_names", &problem);
-  for (int i = 0; paths != NULL && paths[i] != NULL && path == NULL; i++)
-    if (is_weight (paths[i], name) || (other != NULL && is_weight (paths[i], other)))
-      path = paths[i];
-  if (problem == NULL && path != NULL && mien_hdf5_find (file, group, path, &object, &problem))
-    tensor = mien_hdf5_read_tensor (file, object, &problem);
+  for (int i = 0; i < n && found < 0; i++) {
+    const char *path = mien_hdf5_get_weight_name (file, layer, i);
+
+    if (is_weight (path, name) || (other != NULL && is_weight (path, other)))
+      found = i;
+  }
+  if (found >= 0)
+    tensor = mien_hdf5_ref_weight (file, layer, found, &problem);
   if (problem != NULL) {
     g_propagate_prefixed_error (error, g_steal_pointer (&problem), "%s: %s: ", self->layer->shown, name);
     return NULL;

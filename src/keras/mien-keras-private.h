@@ -53,8 +53,7 @@ typedef struct {
 
 typedef struct {
   MienGraph *graph;
-  MienHdf5 *file;
-  MienHdf5Object weights; /* the group that holds those of the layers */
+  const MienHdf5 *file;
   gboolean channels_first;
 } MienKerasBuilder;
 

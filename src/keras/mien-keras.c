@@ -41,11 +41,11 @@ mien_keras_is_model (const char *path)
 }
 
 static MienKerasConfig *
-read_description (MienHdf5 *file, const char *json_path, GError **error)
+read_description (const MienHdf5 *file, const char *json_path, GError **error)
 {
   g_autoptr (GBytes) bytes = NULL;
-  g_auto (GStrv) texts = NULL;
   g_autoptr (GError) problem = NULL;
+  const char *config;
 
   if (json_path != NULL) {
     gsize n;
@@ -56,17 +56,17 @@ read_description (MienHdf5 *file, const char *json_path, GError **error)
     const char *text = g_bytes_get_data (bytes, &n);
     return mien_keras_config_parse (text != NULL ? text : "", n, error);
   }
-  texts = mien_hdf5_dup_strings (file, mien_hdf5_root (file), "model_config", &problem);
+  config = mien_hdf5_get_config (file, &problem);
   if (problem != NULL) {
     g_propagate_error (error, g_steal_pointer (&problem));
     return NULL;
   }
-  if (texts == NULL || texts[0] == NULL) {
+  if (config == NULL) {
     mien_file_fail (error, MIEN_NN_ERROR_FORMAT, "%s",
                      _("holds weights without a description of the network; name the model's .json file too, in front of this one"));
     return NULL;
   }
-  return mien_keras_config_parse (texts[0], strlen (texts[0]), error);
+  return mien_keras_config_parse (config, strlen (config), error);
 }
 
 /* Keras's own layout at the door, channels first behind it. */
@@ -179,11 +179,9 @@ mien_keras_read (const char *path, const char *weights_path, GError **error)
     return NULL;
   }
   graph = mien_graph_new (name, 13);
-  builder = (MienKerasBuilder) { graph, file, mien_hdf5_root (file), config->channels_first };
-  GError *problem = NULL;
-  mien_hdf5_find (file, mien_hdf5_root (file), "model_weights", &builder.weights, &problem); /* whole models have it, weights alone do not */
-  if (problem != NULL || !add_layers (&builder, config, &problem)) {
-    g_propagate_prefixed_error (error, problem, "%s: ", hdf5_name);
+  builder = (MienKerasBuilder) { graph, file, config->channels_first };
+  if (!add_layers (&builder, config, error)) {
+    g_prefix_error (error, "%s: ", hdf5_name);
     return NULL;
   }
   return g_steal_pointer (&graph);

@@ -13,8 +13,8 @@
  *          inside, channels come first. Padding "same" puts the odd row last, as TensorFlow does. No metadata: what the pixels
  *          are scaled to and the order of classes do not stand in a Keras file
  * Limits   description 4 MiB, nested 64 deep, 4,096 layers; those of mien-hdf5.h
- * Errors   MIEN_NN_ERROR, G_FILE_ERROR; messages begin with the file's name and name the layer
- * Thread   pure
+ * Errors   MIEN_NN_ERROR, G_FILE_ERROR, G_IO_ERROR; messages begin with the file's name and name the layer
+ * Thread   works on any thread; a hostile file of a few kilobytes may take some seconds
  * Source   Keras' saving/hdf5_format.py and layers; the shapes of weights as its layers create them */
 #pragma once
 

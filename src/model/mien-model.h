@@ -23,7 +23,7 @@ G_BEGIN_DECLS
 
 typedef struct _MienModel MienModel;
 
-/* An ONNX file, or a Keras model in one HDF5 file. Reads and validates everything, and makes a first plan, so that what opens also runs. Errors: MIEN_NN_ERROR, G_FILE_ERROR;
+/* An ONNX file, or a Keras model in one HDF5 file. Reads and validates everything, and makes a first plan, so that what opens also runs. Errors: MIEN_NN_ERROR, G_FILE_ERROR, G_IO_ERROR;
  * each message begins with the file's name. */
 MienModel *mien_model_load (const char *path, GError **error);
 

@@ -70,17 +70,15 @@ mien_file_read (int fd, void *data, gsize n, GError **error)
   return TRUE;
 }
 
-GBytes *
-mien_file_load (const char *path, guint64 max_bytes, GError **error)
+int
+mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **error)
 {
   const int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* O_NONBLOCK: a named pipe must not hang us */
   struct stat info;
-  guint8 *data = NULL;
-  GBytes *bytes = NULL;
 
   if (fd < 0) {
     fail_errno (error, errno, _("cannot be opened"));
-    return NULL;
+    return -1;
   }
   if (fstat (fd, &info) < 0) {
     fail_errno (error, errno, _("cannot be read"));
@@ -90,11 +88,28 @@ mien_file_load (const char *path, guint64 max_bytes, GError **error)
     g_autofree char *limit = g_format_size_full (max_bytes, G_FORMAT_SIZE_IEC_UNITS);
 
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is larger than %s, the most this program reads"), limit);
-  } else if ((data = g_try_malloc (info.st_size + 1)) == NULL) {
-    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
-  } else if (mien_file_read (fd, data, info.st_size, error)) {
-    bytes = g_bytes_new_take (g_steal_pointer (&data), info.st_size);
+  } else {
+    *n_bytes = (guint64) info.st_size;
+    return fd;
   }
+  close (fd);
+  return -1;
+}
+
+GBytes *
+mien_file_load (const char *path, guint64 max_bytes, GError **error)
+{
+  guint64 n = 0;
+  const int fd = mien_file_open (path, max_bytes, &n, error);
+  guint8 *data = NULL;
+  GBytes *bytes = NULL;
+
+  if (fd < 0)
+    return NULL;
+  if ((data = g_try_malloc (n + 1)) == NULL)
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
+  else if (mien_file_read (fd, data, n, error))
+    bytes = g_bytes_new_take (g_steal_pointer (&data), n);
   g_free (data);
   close (fd);
   return bytes;

@@ -11,6 +11,9 @@ G_BEGIN_DECLS
 
 GBytes *mien_file_load (const char *path, guint64 max_bytes, GError **error);
 
+/* The same without reading: a descriptor, -1 with error set. */
+int mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **error);
+
 /* n bytes from where fd stands. */
 gboolean mien_file_read (int fd, void *data, gsize n, GError **error);
 

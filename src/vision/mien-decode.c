@@ -2,20 +2,19 @@
 /* The picture decoder, a program of its own: a file on standard input, pixels on standard output (mien-decode.h).
  *
  * Decoders of picture formats are where hostile files strike, so this process gives up what it does not need before the
- * first byte is looked at: no files can be written, no memory and no time without end, no core file. */
+ * first byte is looked at (mien-helper-program.h). */
 #include "mien-config.h"
 
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <zlib.h>
 
+#include "helper/mien-helper-program.h"
 #include "vision/mien-decode.h"
 #include "vision/mien-image.h"
 
@@ -57,45 +56,6 @@ static const Signature signatures[] = {
   { "MP4", NULL, 4, 4, "ftyp" },
 };
 
-static void
-limit (int resource, rlim_t soft, rlim_t hard)
-{
-  const struct rlimit value = { soft, hard };
-
-  if (setrlimit (resource, &value) != 0)
-    _exit (EXIT_FAILURE); /* without its limits this process does not look at a file */
-}
-
-static void
-give_up_rights (void)
-{
-  limit (RLIMIT_CORE, 0, 0);
-  limit (RLIMIT_FSIZE, 0, 0);
-  limit (RLIMIT_CPU, MIEN_IMAGE_TIME_LIMIT_S, MIEN_IMAGE_TIME_LIMIT_S + 1);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* their shadow memory needs terabytes of addresses */
-  limit (RLIMIT_AS, MIEN_DECODE_MAX_MEMORY, MIEN_DECODE_MAX_MEMORY);
-#endif
-  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-static void
-write_all (const void *data, gsize n_bytes)
-{
-  const char *p = data;
-
-  while (n_bytes > 0) {
-    const ssize_t n = write (STDOUT_FILENO, p, n_bytes);
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      exit (EXIT_FAILURE); /* the caller lost interest */
-    p += n;
-    n_bytes -= (gsize) n;
-  }
-}
-
 G_NORETURN static void
 refuse (MienDecodeStatus status, const char *format, const char *detail)
 {
@@ -107,7 +67,7 @@ refuse (MienDecodeStatus status, const char *format, const char *detail)
 
     g_strlcpy (header.detail, valid, sizeof header.detail);
   }
-  write_all (&header, sizeof header);
+  mien_helper_write (&header, sizeof header);
   exit (EXIT_SUCCESS);
 }
 
@@ -420,7 +380,7 @@ write_pixels (GdkPixbuf *pixbuf, const char *format)
   if (rows == NULL || gdk_pixbuf_get_bits_per_sample (pixbuf) != 8 || n_channels < 3)
     refuse (rows == NULL ? MIEN_DECODE_TOO_LARGE : MIEN_DECODE_UNSUPPORTED, format, NULL);
   g_strlcpy (header.format, format, sizeof header.format);
-  write_all (&header, sizeof header);
+  mien_helper_write (&header, sizeof header);
   for (int y = 0; y < height; y += n_rows) {
     const int n = MIN (n_rows, height - y);
     guint8 *out = rows;
@@ -438,7 +398,7 @@ write_pixels (GdkPixbuf *pixbuf, const char *format)
         out[3] = 255;
       }
     }
-    write_all (rows, (gsize) n * (gsize) width * 4);
+    mien_helper_write (rows, (gsize) n * (gsize) width * 4);
   }
 }
 
@@ -449,7 +409,7 @@ main (void)
   g_autoptr (GdkPixbuf) pixbuf = NULL;
   const Signature *signature;
 
-  give_up_rights ();
+  mien_helper_give_up_rights (MIEN_IMAGE_TIME_LIMIT_S, MIEN_DECODE_MAX_MEMORY, 0);
   setlocale (LC_ALL, "");
   data = read_input ();
   signature = find_signature (data);

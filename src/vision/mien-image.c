@@ -4,21 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib/gi18n-lib.h>
 #include <png.h>
 
+#include "helper/mien-helper.h"
 #include "vision/mien-decode.h"
 #include "vision/mien-image.h"
 
-#define BUILD_DECODER MIEN_BUILD_ROOT "/src/vision/mien-decode"
 #define MAX_PIXELS (1 << 28)
 #define WALL_LIMIT_S (3 * MIEN_IMAGE_TIME_LIMIT_S) /* on a busy computer ten processor seconds take longer */
 
@@ -70,21 +67,6 @@ mien_image_unref (MienImage *self)
   g_free (self);
 }
 
-/* Where mien-decode is: told by the environment, beside a program that runs from the build tree, or installed. */
-static char *
-find_decoder (void)
-{
-  const char *libexecdir = g_getenv ("MIEN_LIBEXECDIR");
-  g_autofree char *program = NULL;
-
-  if (libexecdir != NULL && libexecdir[0] != '\0')
-    return g_build_filename (libexecdir, "mien-decode", NULL);
-  program = g_file_read_link ("/proc/self/exe", NULL);
-  if (program != NULL && g_str_has_prefix (program, MIEN_BUILD_ROOT "/") && g_file_test (BUILD_DECODER, G_FILE_TEST_IS_EXECUTABLE))
-    return g_strdup (BUILD_DECODER);
-  return g_build_filename (MIEN_LIBEXECDIR, "mien-decode", NULL);
-}
-
 /* A short name for messages, on one line whatever the file is called. */
 static char *
 make_display_name (const char *name)
@@ -95,113 +77,6 @@ make_display_name (const char *name)
     if ((guchar) *p < ' ' || *p == 127)
       *p = ' ';
   return g_steal_pointer (&base);
-}
-
-typedef struct {
-  pid_t pid;
-  int fd; /* reads what it writes */
-} Decoder;
-
-static gboolean
-decoder_start (Decoder *self, int input_fd, const char *name, GError **error)
-{
-  g_autofree char *path = find_decoder ();
-  g_auto (GStrv) environment = g_get_environ ();
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t none, defaults;
-  int pipe_fds[2], failed;
-  char *const argv[] = { path, NULL };
-
-  if (pipe2 (pipe_fds, O_CLOEXEC) != 0) {
-    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), _("“%s” cannot be opened: %s."), name, g_strerror (errno));
-    return FALSE;
-  }
-  fcntl (pipe_fds[1], F_SETPIPE_SZ, 1 << 20); /* fewer switches; if refused, only slower */
-
-  /* Fatal warnings are for our own code, not for what a library says about somebody's file. */
-  environment = g_environ_unsetenv (environment, "G_DEBUG");
-  environment = g_environ_unsetenv (environment, "G_MESSAGES_DEBUG");
-
-  sigemptyset (&none);
-  sigemptyset (&defaults);
-  sigaddset (&defaults, SIGPIPE);
-  posix_spawnattr_init (&attributes);
-  posix_spawnattr_setsigmask (&attributes, &none);
-  posix_spawnattr_setsigdefault (&attributes, &defaults);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_adddup2 (&actions, input_fd, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2 (&actions, pipe_fds[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addclosefrom_np (&actions, STDERR_FILENO + 1);
-  failed = posix_spawn (&self->pid, path, &actions, &attributes, argv, environment);
-  posix_spawn_file_actions_destroy (&actions);
-  posix_spawnattr_destroy (&attributes);
-  close (pipe_fds[1]);
-  if (failed != 0) {
-    close (pipe_fds[0]);
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                 _("“%s” cannot be opened because the picture decoder %s does not start: %s. Install Mien again."),
-                 name, path, g_strerror (failed));
-    return FALSE;
-  }
-  self->fd = pipe_fds[0];
-  return TRUE;
-}
-
-/* Ends the decoder, whatever it is doing. Returns its wait status. */
-static int
-decoder_end (Decoder *self, gboolean kill_it)
-{
-  int status = 0;
-
-  close (self->fd);
-  if (kill_it)
-    kill (self->pid, SIGKILL);
-  while (waitpid (self->pid, &status, 0) < 0 && errno == EINTR)
-    ;
-  return status;
-}
-
-typedef enum {
-  READ_DONE,
-  READ_SHORT, /* the decoder ended first */
-  READ_LATE,
-  READ_CANCELLED,
-} ReadEnd;
-
-static ReadEnd
-decoder_read (Decoder *self, void *data, gsize n_bytes, gint64 deadline_us, GCancellable *cancellable)
-{
-  guint8 *p = data;
-  GPollFD fds[2] = { { .fd = self->fd, .events = G_IO_IN } };
-  guint n_fds = 1;
-  ReadEnd end = READ_DONE;
-
-  if (cancellable != NULL && g_cancellable_make_pollfd (cancellable, &fds[1]))
-    n_fds = 2;
-  while (n_bytes > 0 && end == READ_DONE) {
-    const gint64 left_us = deadline_us - g_get_monotonic_time ();
-    ssize_t n;
-
-    if (g_cancellable_is_cancelled (cancellable)) {
-      end = READ_CANCELLED;
-    } else if (left_us <= 0) {
-      end = READ_LATE;
-    } else if (g_poll (fds, n_fds, (int) (left_us / 1000) + 1) > 0 && fds[0].revents != 0) {
-      n = read (self->fd, p, n_bytes);
-      if (n > 0) {
-        p += n;
-        n_bytes -= (gsize) n;
-      } else if (n == 0 || errno != EINTR) {
-        end = READ_SHORT;
-      }
-    }
-  }
-  if (n_fds == 2)
-    g_cancellable_release_fd (cancellable);
-  return end;
 }
 
 static void
@@ -237,13 +112,11 @@ set_refusal (GError **error, const MienDecodeHeader *header, const char *name)
 }
 
 static void
-set_broken (GError **error, ReadEnd end, int wait_status, const char *name)
+set_broken (GError **error, MienHelperEnd end, int wait_status, const char *name)
 {
-  const gboolean out_of_time = end == READ_LATE || (WIFSIGNALED (wait_status) && WTERMSIG (wait_status) == SIGXCPU);
-
-  if (end == READ_CANCELLED)
+  if (end == MIEN_HELPER_CANCELLED)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("Opening the picture was cancelled."));
-  else if (out_of_time)
+  else if (mien_helper_was_late (end, wait_status))
     g_set_error (error, MIEN_IMAGE_ERROR, MIEN_IMAGE_ERROR_TOO_LARGE,
                  _("“%s” takes longer than %d seconds to read; save it again with another program and open that."),
                  name, MIEN_IMAGE_TIME_LIMIT_S);
@@ -257,16 +130,21 @@ decode_fd (int input_fd, const char *name, GCancellable *cancellable, GError **e
 {
   const gint64 deadline_us = g_get_monotonic_time () + WALL_LIMIT_S * G_USEC_PER_SEC;
   g_autoptr (MienImage) image = NULL;
+  g_autoptr (GError) problem = NULL;
   MienDecodeHeader header;
-  Decoder decoder;
-  ReadEnd end;
+  MienHelper decoder;
+  MienHelperEnd end;
 
-  if (g_cancellable_set_error_if_cancelled (cancellable, error) || !decoder_start (&decoder, input_fd, name, error))
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return NULL;
+  if (!mien_helper_start (&decoder, "vision/mien-decode", input_fd, &problem)) {
+    g_set_error (error, problem->domain, problem->code, _("“%s” cannot be opened: %s."), name, problem->message);
+    return NULL;
+  }
 
-  end = decoder_read (&decoder, &header, sizeof header, deadline_us, cancellable);
-  if (end != READ_DONE || header.magic != MIEN_DECODE_MAGIC || header.status > MIEN_DECODE_TOO_LARGE) {
-    set_broken (error, end, decoder_end (&decoder, end != READ_SHORT), name);
+  end = mien_helper_read (&decoder, &header, sizeof header, deadline_us, cancellable);
+  if (end != MIEN_HELPER_DONE || header.magic != MIEN_DECODE_MAGIC || header.status > MIEN_DECODE_TOO_LARGE) {
+    set_broken (error, end, mien_helper_end (&decoder, end != MIEN_HELPER_SHORT), name);
     return NULL;
   }
   header.format[sizeof header.format - 1] = '\0';
@@ -275,29 +153,29 @@ decode_fd (int input_fd, const char *name, GCancellable *cancellable, GError **e
     g_autofree char *detail = g_utf8_make_valid (header.detail, -1);
 
     g_strlcpy (header.detail, g_strchomp (detail), sizeof header.detail);
-    decoder_end (&decoder, TRUE);
+    mien_helper_end (&decoder, TRUE);
     set_refusal (error, &header, name);
     return NULL;
   }
   if (header.width < 1 || header.height < 1 || header.width > MIEN_IMAGE_MAX_SIDE || header.height > MIEN_IMAGE_MAX_SIDE) {
-    decoder_end (&decoder, TRUE);
-    set_broken (error, READ_SHORT, 0, name);
+    mien_helper_end (&decoder, TRUE);
+    set_broken (error, MIEN_HELPER_SHORT, 0, name);
     return NULL;
   }
   image = mien_image_new ((int) header.width, (int) header.height);
   if (image == NULL) {
-    decoder_end (&decoder, TRUE);
+    mien_helper_end (&decoder, TRUE);
     header.status = MIEN_DECODE_TOO_LARGE;
     header.detail[0] = '\0';
     set_refusal (error, &header, name);
     return NULL;
   }
-  end = decoder_read (&decoder, image->pixels, (gsize) image->height * (gsize) image->stride_bytes, deadline_us, cancellable);
-  if (end != READ_DONE) {
-    set_broken (error, end, decoder_end (&decoder, end != READ_SHORT), name);
+  end = mien_helper_read (&decoder, image->pixels, (gsize) image->height * (gsize) image->stride_bytes, deadline_us, cancellable);
+  if (end != MIEN_HELPER_DONE) {
+    set_broken (error, end, mien_helper_end (&decoder, end != MIEN_HELPER_SHORT), name);
     return NULL;
   }
-  decoder_end (&decoder, TRUE);
+  mien_helper_end (&decoder, TRUE);
   return g_steal_pointer (&image);
 }
 

@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A small writer of HDF5 for tests: superblock 0, object headers 1, groups of link messages, contiguous arrays of f32. */
+/* Files as Keras writes them, in any of HDF5's forms, made by libhdf5. */
 #pragma once
 
 #include <glib.h>
+#include <hdf5.h>
 
 G_BEGIN_DECLS
 
 typedef struct {
   const char *name;
-  guint64 object;
-} HdfLink;
+  int rank;
+  const int *dims;
+  const float *values;
+} HdfArray;
 
 typedef struct {
-  const char *name;
-  const char *const *values; /* NULL-terminated */
-} HdfAttr;
+  int superblock;           /* its version: 0 .. 3, each with the kinds of groups and headers that come with it */
+  int bits;                 /* 32 when 0; 16 and 64 */
+  gboolean big_endian;
+  gboolean packed;          /* in chunks, shuffled, deflated, with a checksum */
+  gboolean variable;        /* texts of variable length */
+  gboolean split;           /* weight_names is cut into weight_names0, … with one name each */
+  gboolean weights_alone;   /* right below the root */
+  gboolean layer_names;     /* the list of layers */
+  void (*spoil) (hid_t layer); /* (nullable) changes the group of the layer at the end */
+} HdfForm;
 
-GByteArray *hdf_new (void);
-guint64 hdf_add_array (GByteArray *file, const float *values, int rank, const int *dims);
-guint64 hdf_add_group (GByteArray *file, const HdfLink *links, int n_links, const HdfAttr *attr);
-void hdf_finish (GByteArray *file, guint64 root);
+/* config: (nullable). arrays: of the one layer. form: (nullable) */
+GByteArray *hdf_write (const char *config, const char *layer, const HdfArray *arrays, int n_arrays, const HdfForm *form);
+
+/* An attribute of texts. */
+void hdf_add_texts (hid_t object, const char *name, const char *const *values, int n, gboolean variable);
 
 G_END_DECLS
