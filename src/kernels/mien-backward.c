@@ -2,6 +2,8 @@
 /* Gradients on blocked tensors: layouts of weights, and the table. The kernels are in mien-backward-simd.h. */
 #include "kernels/mien-backward.h"
 
+#include <string.h>
+
 #if MIEN_HAVE_X86
 #include "kernels/x86/mien-x86.h"
 #elif MIEN_HAVE_ARM
@@ -57,17 +59,6 @@ mien_backward_scratch (const MienBackwardKernels *self, const MienBlockedShape *
   return !self->bf16 ? 0 : picture > chunk ? picture : chunk;
 }
 
-void
-mien_backward_flip (int k, int c, int taps, const float *w, int first, int end, float *flipped)
-{
-  for (int i = first; i < end; i++)
-    for (int j = 0; j < k; j++) {
-      const float *from = w + ((size_t) j * c + i + 1) * taps - 1;
-      for (int tap = 0; tap < taps; tap++)
-        *flipped++ = *from--;
-    }
-}
-
 static float
 sum_of (const float *parts, int n_parts, size_t part_size)
 {
@@ -78,13 +69,22 @@ sum_of (const float *parts, int n_parts, size_t part_size)
   return sum;
 }
 
+enum { MAX_LANES = 64 };
+
 /* One output channel and some input channels of a block: rows of sums, a tap apart. */
 static void
 unpack_rows (int lanes, int n_c, int taps, const float *parts, int n_parts, size_t part_size, float *dw)
 {
-  for (int tap = 0; tap < taps; tap++, parts += (size_t) lanes * lanes)
+  float sums[MAX_LANES];
+
+  for (int tap = 0; tap < taps; tap++, parts += (size_t) lanes * lanes) {
+    memcpy (sums, parts, n_c * sizeof *sums);
+    for (int i = 1; i < n_parts; i++)
+      for (int c = 0; c < n_c; c++)
+        sums[c] += parts[i * part_size + c];
     for (int c = 0; c < n_c; c++)
-      dw[c * taps + tap] = sum_of (parts + c, n_parts, part_size);
+      dw[c * taps + tap] = sums[c];
+  }
 }
 
 static void

@@ -7,7 +7,7 @@
  * Moments  sums by channel, [2][C rounded up to lanes] doubles, added to: of x and x^2, or of dz and dz * (x - mean)
  * Conv     dw of mien_blocked_pack_conv()'s layout, f32 also for bfloat16 tensors (on tiles [K / lanes][C / lanes][R][S][lanes of K][lanes of C]):
  *          dw[k][c][r][s] = sum over n, p, q of dy[k][p][q] * x[c][p * stride + r * dilation - pad][likewise]; stem: the same with x plain f32, layout of mien_blocked_pack_stem()
- *          dx is a convolution with mien_backward_flip()ped weights, of dy spread with zeros where the stride is not 1
+ *          dx is a convolution with weights of mien_blocked_pack_conv_flipped(), of dy spread with zeros where the stride is not 1
  * Pool     maximum of 2 x 2: dy goes to the first pixel that equals the maximum
  *
  * Memory   arrays do not overlap; scratch: mien_backward_scratch() bytes, 64-byte aligned, one for each thread
@@ -59,9 +59,6 @@ typedef struct {
 
 /* Of conv_grad, for one thread. */
 size_t mien_backward_scratch (const MienBackwardKernels *self, const MienBlockedShape *shape);
-
-/* Planes first .. end - 1 of flipped[C][K][R][S] = w[K][C][R - 1 - r][S - 1 - s], to flipped. */
-void mien_backward_flip (int k, int c, int taps, const float *w, int first, int end, float *flipped);
 
 /* The sum of n_parts packed gradients, part_size floats apart, as plain dw[K][C][R][S]. */
 void mien_backward_unpack_conv (const MienBackwardKernels *self, const MienBlockedKernels *blocked, const MienBlockedShape *shape, const float *parts,

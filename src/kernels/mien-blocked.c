@@ -122,23 +122,78 @@ weight_at (const MienBlockedShape *shape, const float *w, int k, int c, int tap)
   return k < shape->k && c < shape->c ? w[((size_t) k * shape->c + c) * shape->r * shape->s + tap] : 0;
 }
 
+/* Where w[k][c][tap] lies. */
+typedef struct {
+  const float *w;
+  ptrdiff_t k_step, c_step, tap_step;
+} Weights;
+
+enum { PACK_TAPS = 16, PACK_WIDTH = 64 };
+
+/* The bits of some taps of two input channels, side by side for all output channels; 0 beyond the model's. */
+static void
+read_rows (const MienBlockedShape *shape, const Weights *from, int k, int c, int tap, int n_taps, int width, unsigned int rows[2][PACK_TAPS][PACK_WIDTH])
+{
+  const int n_k = shape->k - k < width ? shape->k - k : width;
+
+  for (int half = 0; half < 2; half++) {
+    const bool there = c + half < shape->c;
+    if (!there || n_k < width)
+      memset (rows[half], 0, n_taps * sizeof rows[half][0]);
+    for (int i = 0; i < n_k && there; i++) {
+      const float *at = from->w + (k + i) * from->k_step + (c + half) * from->c_step + tap * from->tap_step;
+      for (int t = 0; t < n_taps; t++, at += from->tap_step)
+        memcpy (&rows[half][t][i], at, sizeof *at);
+    }
+  }
+}
+
+/* As mien_bf16_from_float(), left where it is: the lower half means nothing. */
+static inline unsigned int
+round_bits (unsigned int bits)
+{
+  return (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
+}
+
+static void
+pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const Weights *from, void *packed)
+{
+  const int lanes = self->lanes, width = mien_blocked_group (self, shape->k) * lanes, taps = shape->r * shape->s, c_blocks = blocks_of (self, shape->c);
+  unsigned int rows[2][PACK_TAPS][PACK_WIDTH];
+
+  for (int k = 0; k < shape->k; k += width)
+    for (int c = 0; c < c_blocks * lanes; c += 2)
+      for (int tap = 0; tap < taps; tap += PACK_TAPS) {
+        const int n_taps = taps - tap < PACK_TAPS ? taps - tap : PACK_TAPS;
+        read_rows (shape, from, k, c, tap, n_taps, width, rows);
+        for (int t = 0; t < n_taps; t++) {
+          const size_t at = ((((size_t) (k / width) * c_blocks + c / lanes) * taps + tap + t) * lanes + c % lanes) * width;
+          if (self->bf16) {
+            unsigned int *to = (unsigned int *) packed + at / 2;
+            for (int i = 0; i < width; i++)
+              to[i] = round_bits (rows[0][t][i]) >> 16 | (round_bits (rows[1][t][i]) & 0xffff0000);
+          } else {
+            memcpy ((float *) packed + at, rows[0][t], width * sizeof (float));
+            memcpy ((float *) packed + at + width, rows[1][t], width * sizeof (float));
+          }
+        }
+      }
+}
+
 void
 mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed)
 {
-  const int lanes = self->lanes, width = mien_blocked_group (self, shape->k) * lanes;
-  float *to = packed;
-  unsigned short *to_bf16 = packed;
+  const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
 
-  for (int k = 0; k < blocks_of (self, shape->k) * lanes; k += width)
-    for (int c = 0; c < blocks_of (self, shape->c) * lanes; c += lanes)
-      for (int tap = 0; tap < shape->r * shape->s; tap++) {
-        for (int l = 0; l < lanes && !self->bf16; l++)
-          for (int i = 0; i < width; i++)
-            *to++ = weight_at (shape, w, k + i, c + l, tap);
-        for (int l = 0; l < lanes && self->bf16; l += 2)
-          for (int i = 0; i < 2 * width; i++)
-            *to_bf16++ = mien_bf16_from_float (weight_at (shape, w, k + i / 2, c + l + i % 2, tap));
-      }
+  pack_conv (self, shape, &(Weights) { w, shape->c * taps, taps, 1 }, packed);
+}
+
+void
+mien_blocked_pack_conv_flipped (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, int n_planes, void *packed)
+{
+  const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
+
+  pack_conv (self, shape, &(Weights) { w + taps - 1, taps, n_planes * taps, -1 }, packed);
 }
 
 size_t

@@ -85,6 +85,10 @@ bool mien_blocked_stem_can_pool (const MienBlockedShape *shape);
 /* Elements of packed weights (conv: of the kernels' type, else floats), and packing w[K][C][R][S] (depthwise: w[C][1][R][S]). */
 size_t mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed);
+
+/* As pack_conv() of v[K][C][R][S], where v[k][c][r][s] = w[c][k][R - 1 - r][S - 1 - s] and w[C][n_planes][R][S]: for gradients. */
+void mien_blocked_pack_conv_flipped (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, int n_planes, void *packed);
+
 size_t mien_blocked_stem_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_stem (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
 size_t mien_blocked_depth_size (const MienBlockedKernels *self, const MienBlockedShape *shape);

@@ -331,12 +331,6 @@ spread_bytes (const Train *self)
   return needs_spread (self) ? aligned (mien_blocked_size (self->blocked->lanes, 1, planes.c, planes.h, planes.w, planes.halo) * sizeof (float)) : 0;
 }
 
-static gsize
-flipped_bytes (const Train *self)
-{
-  return aligned ((gsize) self->shape.k * self->shape.c * self->shape.r * self->shape.s * sizeof (float));
-}
-
 static gboolean
 infer_grad_x (MienOpCtx *ctx, GError **error)
 {
@@ -356,7 +350,7 @@ prepare_grad_x (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   if (!train_conv (ctx, 2, 0, &self, error))
     return FALSE;
   const MienBlockedShape shape = grad_x_shape (&self.shape);
-  prep->scratch_bytes = packed_bytes (&self, &shape) + flipped_bytes (&self) + (gsize) self.n_tasks * spread_bytes (&self);
+  prep->scratch_bytes = packed_bytes (&self, &shape) + (gsize) self.n_tasks * spread_bytes (&self);
   return TRUE;
 }
 
@@ -365,12 +359,10 @@ flip_task (void *data, int task, int thread)
 {
   const Train *self = data;
   const MienBlockedShape all = grad_x_shape (&self->shape), shape = shape_of_group (self, &all, task), whole = shape_of_group (self, &all, 0);
-  const int taps = shape.r * shape.s, first = task * whole.k;
-  float *flipped = self->parts + (gsize) first * shape.c * taps;
+  const float *w = self->ctx->in[0]->data;
 
-  mien_backward_flip (shape.c, all.k, taps, self->ctx->in[0]->data, first, first + shape.k, flipped);
-  mien_blocked_pack_conv (self->blocked, &shape, flipped,
-                          self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
+  mien_blocked_pack_conv_flipped (self->blocked, &shape, w + (gsize) task * whole.k * shape.r * shape.s, all.k,
+                                  self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
 }
 
 static void
@@ -412,8 +404,7 @@ run_grad_x (MienOpCtx *ctx, GError **error)
     return FALSE;
   const MienBlockedShape shape = grad_x_shape (&self.shape);
   self.packed = ctx->scratch;
-  self.parts = (float *) (self.packed + packed_bytes (&self, &shape));
-  self.scratch = (char *) self.parts + flipped_bytes (&self);
+  self.scratch = self.packed + packed_bytes (&self, &shape);
   mien_threads_run (ctx->threads, flip_task, &self, n_groups (&self, shape.k));
   mien_threads_run (ctx->threads, grad_x_task, &self, self.n_tasks);
   return TRUE;
