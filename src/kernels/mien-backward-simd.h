@@ -129,12 +129,18 @@ normalise (const MienPlanes *planes, const MienNormArgs *args, int first, int en
   for (int i = first * blocks; i < end * blocks; i++) {
     const ptrdiff_t plane = i * plane_elems (planes);
     const int channel = i % blocks * LANES;
+    Vec scales[VECTORS], shifts[VECTORS];
+    for (int v = 0; v < VECTORS; v++) {
+      scales[v] = load (args->scale + channel + v * WIDTH);
+      shifts[v] = load (args->shift + channel + v * WIDTH);
+    }
     for (int row = 0; row < planes->h; row++) {
-      const ptrdiff_t at = plane + row_at (planes, row);
-      for (int v = 0; v < LANES; v += WIDTH) {
-        const Vec scale = load (args->scale + channel + v), shift = load (args->shift + channel + v);
-        const Elem *x = (const Elem *) args->x + at + v, *residual = args->residual != NULL ? (const Elem *) args->residual + at + v : NULL;
-        Elem *y = (Elem *) args->y + at + v;
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; v++) {
+        const ptrdiff_t at = plane + row_at (planes, row) + v * WIDTH;
+        const Vec scale = scales[v], shift = shifts[v];
+        const Elem *x = (const Elem *) args->x + at, *residual = args->residual != NULL ? (const Elem *) args->residual + at : NULL;
+        Elem *y = (Elem *) args->y + at;
         if (residual != NULL)
           for (int q = 0; q < planes->w; q++)
             write_elems (y + q * LANES, at_least (read_elems (x + q * LANES) * scale + shift + read_elems (residual + q * LANES), lo));
@@ -199,11 +205,18 @@ norm_grad (const MienPlanes *planes, const MienNormGradArgs *args, int first, in
   for (int i = first * blocks; i < end * blocks; i++) {
     const int channel = i % blocks * LANES;
     const ptrdiff_t plane = i * plane_elems (planes);
+    Vec with[VECTORS][5];
+    for (int v = 0; v < VECTORS; v++) {
+      const float *const from[] = { args->scale, args->shift, args->a, args->b, args->c };
+#pragma GCC unroll 5
+      for (int j = 0; j < 5; j++)
+        with[v][j] = load (from[j] + channel + v * WIDTH);
+    }
     for (int row = 0; row < planes->h; row++) {
-      for (int v = 0; v < LANES; v += WIDTH) {
-        const ptrdiff_t at = plane + row_at (planes, row) + v;
-        const Vec scale = load (args->scale + channel + v), shift = load (args->shift + channel + v);
-        const Vec a = load (args->a + channel + v), b = load (args->b + channel + v), c = load (args->c + channel + v);
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; v++) {
+        const ptrdiff_t at = plane + row_at (planes, row) + v * WIDTH;
+        const Vec scale = with[v][0], shift = with[v][1], a = with[v][2], b = with[v][3], c = with[v][4];
         for (int q = 0; q < planes->w; q++) {
           const Vec x = read_elems ((const Elem *) args->x + at + q * LANES);
           const Vec dz = read_dz (args, at + q * LANES, x, scale, shift);
@@ -552,6 +565,8 @@ NAME (backward_kernels_init) (MienBackwardKernels *self)
     LANES, BF16, moments, normalise, grad_moments, norm_grad, add, max_pool_grad, average_grad, spread, conv_grad, stem_grad,
 #if TILES
     conv_grad_scratch,
+#else
+    NULL,
 #endif
   };
 }
