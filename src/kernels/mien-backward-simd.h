@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The kernels of mien-backward.h written once with the compiler's vector types, like mien-blocked-simd.h: a file per instruction set sets
- * LANES, WIDTH, GROUP, BF16, TILES and NAME(x) as there and includes this. With TILES, conv_grad is x86/mien-backward-tiles.h's.
+ * LANES, WIDTH, GROUP, REGISTERS, BF16, TILES and NAME(x) as there and includes this. With TILES, conv_grad is x86/mien-backward-tiles.h's.
  *
  * The gradient of weights sums over pixels. A tile keeps a few blocks of output channels x a few input channels of one tap in registers
  * and walks along the pixels: a vector of dy for each block, one broadcast value of x for each input channel. bfloat16 products take two
@@ -12,6 +12,9 @@
 
 #ifndef TILES
 #define TILES 0
+#endif
+#ifndef REGISTERS
+#define REGISTERS (GROUP == 4 ? 32 : 16)
 #endif
 
 enum { VECTORS = LANES / WIDTH }; /* of a pixel */
@@ -387,7 +390,13 @@ grad_tile (const Strip *strip, const int G, const int C, float *dw)
       grad_tile (strip, G, C, dw);                                                      \
   }
 
-#if GROUP == 4
+#if GROUP == 4 && REGISTERS == 16
+DEFINE_BLOCK (4, 2)
+DEFINE_BLOCK (3, 2)
+DEFINE_BLOCK (2, 4)
+DEFINE_BLOCK (1, 4)
+static void (*const grad_blocks[]) (Strip *strip, float *dw) = { grad_block_1, grad_block_2, grad_block_3, grad_block_4 };
+#elif GROUP == 4
 DEFINE_BLOCK (4, 4)
 DEFINE_BLOCK (3, 8)
 DEFINE_BLOCK (2, 8)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Gradients on blocked tensors: layouts of weights, and the table. The kernels are in mien-backward-simd.h. */
 #include "kernels/mien-backward.h"
+#include "kernels/portable/mien-portable.h"
 
 #include <string.h>
 
@@ -13,7 +14,7 @@
 void
 mien_backward_kernels_init (MienBackwardKernels *self, MienCpuLevel cpu)
 {
-  *self = (MienBackwardKernels) { 0 };
+  mien_backward_kernels_init_portable (self);
 #if MIEN_HAVE_X86
   if (cpu >= MIEN_CPU_AVX512)
     mien_backward_kernels_init_avx512 (self);

@@ -3,6 +3,7 @@
  *   LANES     channels in a block
  *   WIDTH     floats in a vector register, LANES when not set; with less than LANES, conv must be another one (TILES)
  *   GROUP     most blocks of output channels a tile computes (2 or 4)
+ *   REGISTERS 16 with a GROUP of 4: few sums a tile; when not set, 32 for 4 and 16 for 2
  *   NAME(x)   name of function x
  *   BF16      1: activations and the weights of conv are bfloat16, sums stay f32 (needs AVX-512 BF16); 0: everything is f32
  *   TILES     1: conv computes on tile registers, x86/mien-blocked-tiles.h; 0 when not set
@@ -12,6 +13,9 @@
 
 #ifndef TILES
 #define TILES 0
+#endif
+#ifndef REGISTERS
+#define REGISTERS (GROUP == 4 ? 32 : 16)
 #endif
 
 enum { CHUNK_FLOATS = 80 * 1024 }; /* weights of as many channels as stay in cache are used for all rows, then the next */
@@ -170,7 +174,9 @@ conv_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int 
   case N:                          \
     TILE (row, G, N, step, q);     \
     break;
-#define EACH_SIZE_6(TILE, G) SIZE (TILE, G, 1) SIZE (TILE, G, 2) SIZE (TILE, G, 3) SIZE (TILE, G, 4) SIZE (TILE, G, 5) SIZE (TILE, G, 6)
+#define EACH_SIZE_2(TILE, G) SIZE (TILE, G, 1) SIZE (TILE, G, 2)
+#define EACH_SIZE_3(TILE, G) EACH_SIZE_2 (TILE, G) SIZE (TILE, G, 3)
+#define EACH_SIZE_6(TILE, G) EACH_SIZE_3 (TILE, G) SIZE (TILE, G, 4) SIZE (TILE, G, 5) SIZE (TILE, G, 6)
 #define EACH_SIZE_8(TILE, G) EACH_SIZE_6 (TILE, G) SIZE (TILE, G, 7) SIZE (TILE, G, 8)
 #define EACH_SIZE_12(TILE, G) EACH_SIZE_8 (TILE, G) SIZE (TILE, G, 9) SIZE (TILE, G, 10) SIZE (TILE, G, 11) SIZE (TILE, G, 12)
 
@@ -179,7 +185,17 @@ typedef void (*RowFn) (const Row *row);
 #if TILES
 #include "kernels/x86/mien-blocked-tiles.h"
 #else
-#if GROUP == 4
+#if GROUP == 4 && REGISTERS == 16
+DEFINE_ROW (conv_4_1, conv_tile, 4, 2, LANES)
+DEFINE_ROW (conv_4_2, conv_tile, 4, 2, 2 * LANES)
+DEFINE_ROW (conv_4_n, conv_tile, 4, 2, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_3_1, conv_tile, 3, 3, LANES)
+DEFINE_ROW (conv_3_2, conv_tile, 3, 3, 2 * LANES)
+DEFINE_ROW (conv_3_n, conv_tile, 3, 3, row->shape->stride_w * LANES)
+DEFINE_ROW (conv_2_1, conv_tile, 2, 6, LANES)
+DEFINE_ROW (conv_2_2, conv_tile, 2, 6, 2 * LANES)
+DEFINE_ROW (conv_2_n, conv_tile, 2, 6, row->shape->stride_w * LANES)
+#elif GROUP == 4
 DEFINE_ROW (conv_4_1, conv_tile, 4, 6, LANES)
 DEFINE_ROW (conv_4_2, conv_tile, 4, 6, 2 * LANES)
 DEFINE_ROW (conv_4_n, conv_tile, 4, 6, row->shape->stride_w * LANES)
@@ -311,7 +327,11 @@ depth_tile_3 (const Row *row, const int G, const int QT, const ptrdiff_t step, i
   finish_tile (row, G, QT, acc, q);
 }
 
+#if GROUP == 4 && REGISTERS == 16
+DEFINE_ROW (depth_3, depth_tile_3, 1, 8, LANES)
+#else
 DEFINE_ROW (depth_3, depth_tile_3, 1, 12, LANES)
+#endif
 DEFINE_ROW (depth_1, depth_tile, 1, 12, LANES)
 DEFINE_ROW (depth_2, depth_tile, 1, 12, 2 * LANES)
 DEFINE_ROW (depth_n, depth_tile, 1, 12, row->shape->stride_w * LANES)

@@ -2,6 +2,7 @@
 /* Blocked tensors: packing, layouts and the table. The kernels are in mien-blocked-simd.h; their reference is the plain convolution
  * of mien-conv.h. */
 #include "kernels/mien-blocked.h"
+#include "kernels/portable/mien-portable.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@
 void
 mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu)
 {
-  *self = (MienBlockedKernels) { 0 };
+  mien_blocked_kernels_init_portable (self);
 #if MIEN_HAVE_X86
   if (cpu < MIEN_CPU_AVX2)
     return;

@@ -63,7 +63,7 @@ typedef struct {
 typedef void (*MienBlockedPairFn) (const MienBlockedPair *pair, const MienBlockedShape *second, const float *x, void *y, int first, int end);
 
 typedef struct {
-  int lanes;     /* 0: this level has no blocked kernels */
+  int lanes;     /* 0: this level has no such kernels */
   int max_group; /* most blocks of output channels in a tile */
   bool bf16;     /* elements are bfloat16 */
   MienBlockedFn conv, stem, depth, max_pool, average_pool;

@@ -2,7 +2,7 @@
 /* Processor levels. Every level includes the ones below it, so a kernel table is filled from C upward and stops at
  * the first level that is missing. Each architecture has its own ladder; the words of another one are not known.
  *
- *   c        portable C                                 (the only level of other architectures)
+ *   c        portable C, on vectors of four             (the only level of other architectures)
  *
  * x86-64
  *   avx2     AVX2, FMA, F16C                            (YMM state in XCR0)

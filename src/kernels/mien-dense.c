@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Dense layers: C reference, packing, the table and sharing out. */
+/* Dense layers: packing, the table and sharing out. */
 #include "kernels/mien-dense.h"
 
 #include <string.h>
 
 #include "kernels/mien-blocked.h"
+#include "kernels/portable/mien-portable.h"
 
 #if MIEN_HAVE_X86
 #include "kernels/x86/mien-x86.h"
@@ -12,25 +13,10 @@
 #include "kernels/arm/mien-arm.h"
 #endif
 
-enum { C_WIDTH = 8 };
-
-static void
-dense_f32_c (const MienDenseShape *shape, int n, const void *x, const void *w, const float *bias, float *y)
-{
-  for (int i = 0; i < shape->m; i++) {
-    for (int j = 0; j < n; j++) {
-      float sum = bias != NULL ? bias[j] : 0;
-      for (int k = 0; k < shape->k; k++)
-        sum += ((const float *) x)[(ptrdiff_t) i * shape->k + k] * ((const float *) w)[(ptrdiff_t) k * C_WIDTH + j];
-      y[(ptrdiff_t) i * shape->n + j] = sum < shape->lo ? shape->lo : sum > shape->hi ? shape->hi : sum;
-    }
-  }
-}
-
 void
 mien_dense_kernels_init (MienDenseKernels *self, MienCpuLevel cpu)
 {
-  *self = (MienDenseKernels) { C_WIDTH, false, dense_f32_c, NULL };
+  mien_dense_kernels_init_portable (self);
 #if MIEN_HAVE_X86
   if (cpu < MIEN_CPU_AVX2)
     return;

@@ -24,7 +24,7 @@ typedef struct {
 typedef void (*MienDenseFn) (const MienDenseShape *shape, int n, const void *x, const void *w, const float *bias, float *y);
 
 typedef struct {
-  int width; /* 0: this level has no such kernel */
+  int width; /* 0: this level has no such kernel (bfloat16) */
   bool bf16;
   MienDenseFn panel;
   void (*round) (unsigned short *to, const float *from, size_t n_elems); /* bf16 only: to nearest, ties to even */

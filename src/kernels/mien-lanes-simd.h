@@ -69,6 +69,8 @@ max_vec (Vec a, Vec b)
   return (Vec) _mm512_max_ps ((__m512) a, (__m512) b);
 #elif defined(__AVX__) && WIDTH == 8
   return (Vec) _mm256_max_ps ((__m256) a, (__m256) b);
+#elif defined(__SSE__) && WIDTH == 4
+  return (Vec) _mm_max_ps ((__m128) a, (__m128) b);
 #else
   const VecI more = a > b;
 
@@ -83,6 +85,8 @@ min_vec (Vec a, Vec b)
   return (Vec) _mm512_min_ps ((__m512) a, (__m512) b);
 #elif defined(__AVX__) && WIDTH == 8
   return (Vec) _mm256_min_ps ((__m256) a, (__m256) b);
+#elif defined(__SSE__) && WIDTH == 4
+  return (Vec) _mm_min_ps ((__m128) a, (__m128) b);
 #else
   const VecI less = a < b;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Stem of mien-blocked.h, part of mien-blocked-simd.h: few channels of plain pictures in, blocked tensors out. The rows of x that some rows
- * of the result need are copied with zeros around them, so that tiles need not look where the picture ends. A tile has 12 results of
- * STEM_GROUP vectors of channels: of one row, or, to be pooled while they are in registers, six of each of two rows. */
+ * of the result need are copied with zeros around them, so that tiles need not look where the picture ends. A tile has STEM_TILE results
+ * of STEM_GROUP vectors of channels: of one row, or, to be pooled while they are in registers, half of them of each of two rows. */
 
 enum {
   STEM_GROUP = GROUP == 4 ? 2 : 1,
-  STEM_TILE = 12,
-  STEM_COLUMNS = 4 * STEM_TILE, /* go through at a time */
+  STEM_TILE = GROUP == 4 && REGISTERS == 16 ? 4 : 12,
+  STEM_COLUMNS = 48, /* go through at a time */
   STEM_WIDTH = STEM_COLUMNS * MIEN_BLOCKED_STEM_STRIDE + MIEN_BLOCKED_STEM_TAPS, /* of copied rows */
 };
 

@@ -2,6 +2,7 @@
 /* Winograd convolution: which layers, transformed weights, and how blocks of tiles are shared out. The kernels are in
  * mien-winograd-simd.h. */
 #include "kernels/mien-winograd.h"
+#include "kernels/portable/mien-portable.h"
 
 #include <string.h>
 
@@ -38,7 +39,7 @@ typedef struct {
 void
 mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu)
 {
-  *self = (MienWinogradKernels) { 0 };
+  mien_winograd_kernels_init_portable (self);
 #if MIEN_HAVE_X86
   if (cpu < MIEN_CPU_AVX2)
     return;

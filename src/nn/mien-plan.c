@@ -270,7 +270,7 @@ MienPlan *
 mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, GError **error)
 {
   g_autoptr (GError) problem = NULL;
-  const gboolean plain = options->no_passes || options->no_fusion || options->cpu == MIEN_CPU_C;
+  const gboolean plain = options->no_passes || options->no_fusion;
   MienPlan *self = make_plan (graph, shapes, options, TRUE, plain ? error : &problem);
 
   /* Blocked layouts are chosen before shapes are known, and do without sizes that depend on the data. The plain layout has the last

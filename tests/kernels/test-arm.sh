@@ -18,7 +18,7 @@ mkdir -p "$out"
 flags="-std=gnu17 -D_GNU_SOURCE -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wno-unused-parameter
   -Wno-missing-field-initializers -Wno-sign-compare -DMIEN_HAVE_X86=0 -DMIEN_HAVE_ARM=1 -I$root/src -I$root/tests -I$root/tests/kernels/arm"
 objects=
-for source in "$root"/src/kernels/*.c "$root"/src/kernels/arm/*.c "$root/tests/kernels/mien-check.c" "$root/tests/kernels/arm/shim.c"; do
+for source in "$root"/src/kernels/*.c "$root"/src/kernels/arm/*.c "$root"/src/kernels/portable/*.c "$root/tests/kernels/mien-check.c" "$root/tests/kernels/arm/shim.c"; do
   object=$out/$(basename "$source" .c).o
   # shellcheck disable=SC2086 # the flags are words
   if ! $cc $flags -c "$source" -o "$object"; then

@@ -60,7 +60,7 @@ compute (const MienBlockedShape *shape, Kind kind, const float *x, const float *
     for (int k = 0; k < shape->k; k++)
       for (int p = 0; p < shape->p; p++)
         for (int q = 0; q < shape->q; q++, to++) {
-          double sum = bias != NULL ? bias[k] : 0, size = fabs (sum), most = -INFINITY, total = 0;
+          double sum = bias != NULL ? bias[k] : 0, size = fabs (sum), most = -INFINITY, total = 0, mass = 0;
           int count = 0;
           for (int c = kind >= DEPTH ? k : 0; c < (kind >= DEPTH ? k + 1 : shape->c); c++)
             for (int r = 0; r < shape->r; r++)
@@ -75,11 +75,12 @@ compute (const MienBlockedShape *shape, Kind kind, const float *x, const float *
                 size += fabs (value * weight);
                 most = MAX (most, value);
                 total += value;
+                mass += fabs (value);
                 count++;
               }
           if (kind == MAX_POOL || kind == AVERAGE_POOL) {
             y[to] = (float) (count == 0 ? 0 : kind == MAX_POOL ? most : total / count);
-            magnitude[to] = kind == MAX_POOL ? 0 : 1000 * FLT_EPSILON * (double) count + fabs (y[to]) * 100;
+            magnitude[to] = kind == MAX_POOL || count == 0 ? 0 : mass / count;
             continue;
           }
           if (residual != NULL) {
