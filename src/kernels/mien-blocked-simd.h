@@ -35,22 +35,33 @@ typedef struct {
   bool first, last;                    /* chunk of input channels */
 } Row;
 
+/* What row points to is read before the first store: for the compiler, a store may change any of it. */
 INLINE void
 finish_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
 {
+  const bool last = row->last;
+  const Elem *residual = last ? row->residual : NULL;
+  const ptrdiff_t residual_plane = row->residual_plane, y_plane = row->y_plane;
+  const Vec lo = splat (row->shape->lo), hi = splat (row->shape->hi);
+  Elem *y = row->y + q * LANES;
+
+  if (residual != NULL)
 #pragma GCC unroll 4
-  for (int g = 0; g < G; g++) {
+    for (int g = 0; g < G; g++)
 #pragma GCC unroll 12
-    for (int i = 0; i < QT; i++) {
-      Vec sum = acc[g][i];
-      if (row->last) {
-        if (row->residual != NULL)
-          sum += read_elems (row->residual + g * row->residual_plane + (q + i) * LANES);
-        sum = clamp (sum, row->shape->lo, row->shape->hi);
-      }
-      write_elems (row->y + g * row->y_plane + (q + i) * LANES, sum);
-    }
-  }
+      for (int i = 0; i < QT; i++)
+        acc[g][i] += read_elems (residual + g * residual_plane + (q + i) * LANES);
+  if (last)
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 12
+      for (int i = 0; i < QT; i++)
+        acc[g][i] = min_vec (hi, max_vec (lo, acc[g][i]));
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++)
+#pragma GCC unroll 12
+    for (int i = 0; i < QT; i++)
+      write_elems (y + g * y_plane + i * LANES, acc[g][i]);
 }
 
 INLINE void
@@ -336,11 +347,18 @@ DEFINE_ROW (depth_1, depth_tile, 1, 12, LANES)
 DEFINE_ROW (depth_2, depth_tile, 1, 12, 2 * LANES)
 DEFINE_ROW (depth_n, depth_tile, 1, 12, row->shape->stride_w * LANES)
 
+static RowFn
+depth_row_of (const MienBlockedShape *shape)
+{
+  if (shape->stride_w == 1)
+    return shape->s == 3 && shape->dilation_w == 1 ? depth_3 : depth_1;
+  return shape->stride_w == 2 ? depth_2 : depth_n;
+}
+
 static void
 depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
 {
-  const RowFn run = shape->stride_w == 1 && shape->s == 3 && shape->dilation_w == 1 ? depth_3
-                    : shape->stride_w == 1 ? depth_1 : shape->stride_w == 2 ? depth_2 : depth_n;
+  const RowFn run = depth_row_of (shape);
   const int blocks = blocks_of (shape->k);
   Row row = {
     .shape = shape,
@@ -371,6 +389,12 @@ depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, in
     zero_halo (shape, row.y, p);
   }
 }
+
+#if TILES
+#define separable NULL
+#else
+#include "kernels/mien-separable-simd.h"
+#endif
 
 /* Pools: only pixels of the picture count, the halo does not. v: the first of WIDTH channels. */
 INLINE Vec
@@ -494,5 +518,5 @@ mean (const MienBlockedShape *shape, const void *x, float *y)
 void
 NAME (blocked_kernels_init) (MienBlockedKernels *self)
 {
-  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, mean };
+  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, mean, separable };
 }

@@ -12,6 +12,8 @@
 #include "kernels/arm/mien-arm.h"
 #endif
 
+enum { BUFFER_BYTES = 16 * 1024 };
+
 void
 mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu)
 {
@@ -228,6 +230,20 @@ mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape 
     for (int tap = 0; tap < n_taps; tap++)
       for (int i = 0; i < self->lanes; i++)
         *packed++ = c + i < shape->k ? w[(size_t) (c + i) * n_taps + tap] : 0;
+}
+
+/* Rows are worth the first cache's while; where there are more weights than rows, they would be read too often. */
+size_t
+mien_blocked_separable_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer)
+{
+  const size_t elem = self->bf16 ? sizeof (unsigned short) : sizeof (float);
+  const size_t row = mien_blocked_size (self->lanes, 1, layer->depth.k, 1, layer->depth.q, 0) * elem;
+  const size_t weights = mien_blocked_conv_size (self, &layer->point) * elem, wanted = weights / 2 > BUFFER_BYTES ? weights / 2 : BUFFER_BYTES;
+  const int p = layer->depth.p, most = wanted / row < 1 ? 1 : wanted / row < (size_t) p ? (int) (wanted / row) : p;
+  const int n_times = (p + most - 1) / most;
+
+  layer->n_rows = (p + n_times - 1) / n_times;
+  return (layer->n_rows * row + 63) / 64 * 64;
 }
 
 void

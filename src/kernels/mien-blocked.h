@@ -11,6 +11,7 @@
  * Pair     a stem and a convolution behind it, both 3 x 3 with stride 1, no dilation and up to MIEN_BLOCKED_PAIR_CHANNELS results (the stem of up to
  *          MIEN_BLOCKED_STEM_CHANNELS): half of a wide vector would be empty. Rows are n * p
  * Depth    depthwise, w packed [C / lanes][R][S][lanes]
+ * Separable  Depth and a 1 x 1 convolution behind it, some rows at a time, so that what lies between them stays in cache. Rows are n * p
  * Pool     maximum, or average over the pixels of the input that the window covers; windows of MIEN_BLOCKED_MAX_POOL rows at most
  * bfloat16 activations and the weights of Conv are bfloat16 (rounded to nearest even); pairs of input channels lie together in packed
  *          weights: [..][lanes / 2][group * lanes][2]; x of Stem, the weights of Stem and Depth, and biases stay f32
@@ -62,6 +63,18 @@ typedef struct {
 
 typedef void (*MienBlockedPairFn) (const MienBlockedPair *pair, const MienBlockedShape *second, const float *x, void *y, int first, int end);
 
+/* A depthwise convolution and the one behind it; weights packed as for Depth and Conv, biases filled up to whole blocks or NULL. */
+typedef struct {
+  MienBlockedShape depth, point; /* depth: y_halo 0; point: 1 x 1, stride 1, as large as depth's result */
+  const float *depth_w, *depth_bias;
+  const void *point_w;
+  const float *point_bias;
+  int n_rows; /* at a time: mien_blocked_separable_buffer() sets it */
+} MienBlockedSeparable;
+
+/* buffer: the caller's, one for each thread. */
+typedef void (*MienBlockedSeparableFn) (const MienBlockedSeparable *layer, const void *x, const void *residual, void *y, void *buffer, int first, int end);
+
 typedef struct {
   int lanes;     /* 0: this level has no such kernels */
   int max_group; /* most blocks of output channels in a tile */
@@ -69,6 +82,7 @@ typedef struct {
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
   /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
   void (*mean) (const MienBlockedShape *shape, const void *x, float *y);
+  MienBlockedSeparableFn separable; /* (nullable) */
   MienBlockedPairFn pair; /* (nullable) */
 } MienBlockedKernels;
 
@@ -93,6 +107,9 @@ size_t mien_blocked_stem_size (const MienBlockedKernels *self, const MienBlocked
 void mien_blocked_pack_stem (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
 size_t mien_blocked_depth_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, float *packed);
+
+/* Chooses how many rows go through at a time, from the shapes alone; returns the bytes of a buffer for them. */
+size_t mien_blocked_separable_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer);
 
 /* w1[K1][C][3][3] and w2[K2][K1][3][3] to floats [C][3][3][PAIR_CHANNELS], and to the kernels' type [3 (row)][K1][3][PAIR_CHANNELS], pairs of K1
  * together where that is bfloat16. K1, K2 filled up with zeros to PAIR_CHANNELS. */

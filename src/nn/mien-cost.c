@@ -50,6 +50,8 @@ sum_length (const MienOpCtx *ctx)
     return dim (a, mien_node_int (ctx->node, "transA", 0) != 0 ? 0 : 1);
   if (g_str_equal (op, "Pair")) /* two convolutions */
     return n_elems (b) + n_elems (ctx->in[3]) / dim (ctx->in[3], 0);
+  if (g_str_equal (op, "Separable")) /* depthwise for C channels, and 1 x 1 of C for K */
+    return (n_elems (b) + n_elems (ctx->in[2])) / dim (ctx->in[2], 0);
   if (g_str_equal (op, "Dense"))
     return n_elems (a) / dim (a, 0);
   if (g_str_equal (op, "MatMul"))

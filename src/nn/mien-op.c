@@ -21,6 +21,7 @@ static const MienOp *const families[] = {
   mien_ops_move,
   mien_ops_norm,
   mien_ops_pair,
+  mien_ops_separable,
   mien_ops_pool,
   mien_ops_reduce,
   mien_ops_resize,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Blocked layouts: convolutions and pools are exchanged for their blocked forms, a value is brought back to the plain layout where
- * something else reads it. Sums of two blocked values join the convolution that comes last, and a Relu behind it too. Dense layers
- * with constant weights read blocked values as they are, through Flatten.
+ * something else reads it. Sums of two blocked values join the convolution that comes last, and a Relu behind it too; a 1 x 1 convolution
+ * joins the depthwise one before it. Dense layers with constant weights read blocked values as they are, through Flatten.
  *
  * Every plain value keeps its index: where it is still needed, FromBlocked writes it. */
 #include "nn/mien-passes.h"
@@ -172,6 +172,38 @@ join_pair (Layout *self, const MienNode *node, int x)
 }
 
 static gboolean
+is_separable (const MienNode *node)
+{
+  return g_str_equal (node->op, "BlockedSeparable");
+}
+
+/* A 1 x 1 convolution behind a depthwise one that nobody else reads joins it. */
+static gboolean
+join_depth (Layout *self, const MienNode *node, int x)
+{
+  MienNode *depth = x >= 0 ? mien_graph_producer (self->graph, x) : NULL;
+  const MienShape *w = &constant (self, node->inputs[1])->shape;
+
+  if (self->blocking == MIEN_BLOCK_TILES || depth == NULL || !g_str_equal (depth->op, "BlockedDepth") || depth->n_inputs > 3 ||
+      self->exists[node->inputs[0]] || self->uses[node->inputs[0]] != 1 || w->dim[2] != 1 || w->dim[3] != 1 ||
+      !all_are (node, "strides", 1, TRUE) || !all_are (node, "dilations", 1, TRUE) || !all_are (node, "kernel_shape", 1, TRUE) ||
+      !all_are (node, "pads", 0, TRUE) || !g_str_equal (mien_node_string (node, "auto_pad", "NOTSET"), "NOTSET"))
+    return FALSE;
+  mien_node_set_float (depth, "second.lo", mien_node_float (node, "mien.lo", -INFINITY));
+  mien_node_set_float (depth, "second.hi", mien_node_float (node, "mien.hi", INFINITY));
+  depth->op = g_intern_static_string ("BlockedSeparable");
+  depth->inputs = g_renew (int, depth->inputs, 6);
+  depth->inputs[4] = depth->n_inputs > 2 ? depth->inputs[2] : -1;
+  depth->inputs[5] = node->n_inputs > 2 ? node->inputs[2] : -1;
+  depth->inputs[2] = node->inputs[1];
+  depth->inputs[3] = -1;
+  depth->n_inputs = 6;
+  mien_graph_value (self->graph, x)->shape.dim[1] = w->dim[0];
+  self->blocked[node->outputs[0]] = x;
+  return TRUE;
+}
+
+static gboolean
 convert_conv (Layout *self, const MienNode *node)
 {
   const MienTensor *w = node->n_inputs > 1 ? constant (self, node->inputs[1]) : NULL;
@@ -189,7 +221,7 @@ convert_conv (Layout *self, const MienNode *node)
   int x = twin_of (self, node->inputs[0]);
   if ((group != 1 && !depthwise) || (x >= 0 && channels_of (self, x) != c))
     return FALSE;
-  if (group == 1 && join_pair (self, node, x))
+  if (group == 1 && (join_pair (self, node, x) || join_depth (self, node, x)))
     return TRUE;
   const gboolean stem = x < 0 && !depthwise && c <= MIEN_BLOCKED_STEM_CHANNELS;
   if (x < 0 && !stem) {
@@ -262,7 +294,11 @@ open_conv (const Layout *self, int value)
   const int twin = twin_of (self, value);
   MienNode *node = twin >= 0 ? mien_graph_producer (self->graph, twin) : NULL;
 
-  if (node == NULL || self->exists[value] || self->uses[value] != 1 || mien_node_attr (node, "mien.lo") != NULL ||
+  if (node == NULL || self->exists[value] || self->uses[value] != 1)
+    return NULL;
+  if (is_separable (node))
+    return mien_node_float (node, "second.lo", 0) == -INFINITY && mien_node_float (node, "second.hi", 0) == INFINITY ? node : NULL;
+  if (mien_node_attr (node, "mien.lo") != NULL ||
       (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth") && !g_str_equal (node->op, "BlockedStem")))
     return NULL;
   return node;
@@ -278,14 +314,14 @@ convert_add (Layout *self, const MienNode *node)
   /* The later of the two: the other one is there when it runs. */
   const int later = mien_graph_value (self->graph, a)->producer > mien_graph_value (self->graph, b)->producer ? 0 : 1;
   MienNode *conv = open_conv (self, node->inputs[later]);
-  if (conv == NULL || conv->n_inputs == 4 || g_str_equal (conv->op, "BlockedStem"))
+  if (conv == NULL || conv->n_inputs == 4 || (is_separable (conv) && conv->inputs[3] >= 0) || g_str_equal (conv->op, "BlockedStem"))
     return FALSE;
   const int residual = later == 0 ? b : a, old = conv->outputs[0];
-  conv->inputs = g_renew (int, conv->inputs, 4);
+  conv->inputs = g_renew (int, conv->inputs, MAX (conv->n_inputs, 4));
   for (int i = conv->n_inputs; i < 3; i++)
     conv->inputs[i] = -1;
   conv->inputs[3] = residual;
-  conv->n_inputs = 4;
+  conv->n_inputs = MAX (conv->n_inputs, 4);
   self->blocked[node->outputs[0]] = old;
   return TRUE;
 }
@@ -297,7 +333,7 @@ convert_relu (Layout *self, const MienNode *node)
 
   if (conv == NULL)
     return FALSE;
-  mien_node_set_float (conv, "mien.lo", 0);
+  mien_node_set_float (conv, is_separable (conv) ? "second.lo" : "mien.lo", 0);
   self->blocked[node->outputs[0]] = conv->outputs[0];
   return TRUE;
 }
@@ -367,7 +403,7 @@ convert (Layout *self, const MienNode *node)
 static gint64
 padding_of (const MienGraph *graph, const MienNode *node)
 {
-  if (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth"))
+  if (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth") && !is_separable (node))
     return 0;
   return widest_padding (node, &mien_graph_value (graph, node->inputs[1])->tensor->shape);
 }
@@ -398,7 +434,7 @@ finish_nodes (MienGraph *graph, MienBlocking blocking)
     mien_node_set_int (node, "tiles", blocking == MIEN_BLOCK_TILES);
     mien_node_set_int (node, "x_halo", halo[node->inputs[0]]);
     mien_node_set_int (node, "y_halo", halo[node->outputs[0]]);
-    if (node->n_inputs == 4 && node->inputs[3] >= 0)
+    if ((node->n_inputs == 4 || is_separable (node)) && node->inputs[3] >= 0)
       mien_node_set_int (node, "residual_halo", halo[node->inputs[3]]);
   }
 }

@@ -30,7 +30,7 @@ done
 
 n=0
 status=0
-for name in blocked conv dense gemm vector winograd; do
+for name in blocked conv dense gemm separable vector winograd; do
   n=$((n + 1))
   # shellcheck disable=SC2086
   $cc $flags -static "$root/tests/kernels/test-$name.c" $objects -lm -pthread -o "$out/test-$name"

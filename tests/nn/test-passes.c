@@ -6,12 +6,12 @@
 #include "mien-test.h"
 #include "nn/mien-plan.h"
 
-enum { N_WANTED = 6 };
+enum { N_WANTED = 7 };
 
 typedef struct {
   MienGraph *graph;
   GRand *random;
-  int kept, middle, dense, pooled, pair, out;
+  int kept, middle, dense, pooled, pair, separable, out;
 } Net;
 
 static int
@@ -91,9 +91,16 @@ make_net (void)
   mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "strides", two, 2);
   net.pooled = unary (&net, "Sigmoid", conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE));
   /* Two narrow convolutions at the beginning, and one that reads them with a border. */
-  net.pair = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 6, 3, 1, 1, FALSE), 6));
+  net.pair = unary (&net, "Relu", conv (&net, x, 1, 6, 3, 1, 1, FALSE));
   net.pair = unary (&net, "Relu", conv (&net, net.pair, 6, 7, 3, 1, 1, TRUE));
   net.pair = unary (&net, "Sigmoid", conv (&net, net.pair, 7, 20, 3, 1, 1, TRUE));
+  /* Separable convolutions: with all that can come between and behind, and one whose middle somebody else reads. */
+  net.separable = unary (&net, "Sigmoid", conv (&net, x, 1, 20, 3, 1, 1, TRUE));
+  const int first = conv (&net, unary (&net, "Relu", norm (&net, conv (&net, net.separable, 20, 20, 3, 1, 20, TRUE), 20)), 20, 20, 1, 1, 1, TRUE);
+  const int second = conv (&net, conv (&net, unary (&net, "Relu", binary (&net, "Add", first, net.separable)), 20, 20, 5, 2, 20, FALSE), 20, 37, 1, 1, 1, FALSE);
+  const int third = conv (&net, unary (&net, "Relu", second), 37, 37, 3, 1, 37, TRUE);
+  const int fourth = unary (&net, "Relu", conv (&net, third, 37, 37, 1, 1, 1, TRUE));
+  net.separable = binary (&net, "Mul", unary (&net, "Sigmoid", fourth), unary (&net, "Sigmoid", third));
   x = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 24, 3, 1, 1, FALSE), 24));
   net.kept = x;
   x = pool (&net, "MaxPool", x);
@@ -118,14 +125,15 @@ make_net (void)
   mien_graph_add_output (net.graph, net.dense);
   mien_graph_add_output (net.graph, net.pooled);
   mien_graph_add_output (net.graph, net.pair);
+  mien_graph_add_output (net.graph, net.separable);
   return net;
 }
 
-/* The values out, kept, middle, dense, pooled and pair after one run. */
+/* The values out, kept, middle, dense, pooled, pair and separable after one run. */
 static void
 run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[N_WANTED])
 {
-  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled, net->pair };
+  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled, net->pair, net->separable };
   g_autoptr (GError) error = NULL;
 
   options.keep = keep;

@@ -130,6 +130,6 @@ run_pair (MienOpCtx *ctx, GError **error)
 }
 
 const MienOp mien_ops_pair[] = {
-  { "mien", "BlockedPair", 1, 0, 4, 5, 1, 0, infer_pair, prepare_pair, run_pair },
+  { "mien", "BlockedPair", 1, 0, 2, 5, 1, 0, infer_pair, prepare_pair, run_pair },
   { NULL },
 };

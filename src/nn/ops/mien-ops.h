@@ -17,6 +17,7 @@ extern const MienOp mien_ops_dense[];
 extern const MienOp mien_ops_gemm[];
 extern const MienOp mien_ops_norm[];
 extern const MienOp mien_ops_pair[];
+extern const MienOp mien_ops_separable[];
 extern const MienOp mien_ops_pool[];
 extern const MienOp mien_ops_train[];
 extern const MienOp mien_ops_unary[];
