@@ -6,21 +6,22 @@
 
 #include <glib/gi18n.h>
 
+#include "model/mien-model.h"
 #include "vision/mien-faces.h"
 
 struct _MienPreferences {
   AdwPreferencesWindow parent_instance;
 
   /* template children */
-  AdwComboRow *source, *detector;
+  AdwComboRow *source, *detector, *network;
   GtkSwitch *mirror;
   GtkSpinButton *smoothing;
-  AdwActionRow *model;
-  GtkWidget *reset;
 
   /* owned */
   GSettings *settings;
   GPtrArray *sources; /* strings, in the order of the rows */
+  GtkStringList *networks; /* the shipped ones, and a file if one is used */
+  gboolean showing;        /* the rows follow the setting, not a person */
   MienWindow *window; /* borrowed, weak */
 };
 
@@ -36,23 +37,61 @@ describe_detector (const char *detector)
   return detector;
 }
 
-static void
-show_model (MienPreferences *self)
+static const char *
+describe_network (const char *name)
 {
-  g_autofree char *path = g_settings_get_string (self->settings, "model");
-  g_autofree char *name = path[0] != '\0' ? g_filename_display_basename (path) : NULL;
+  if (g_str_equal (name, "best"))
+    return _("Most Accurate");
+  if (g_str_equal (name, "small"))
+    return _("Small");
+  if (g_str_equal (name, "simple3"))
+    return _("Three Layers");
+  if (g_str_equal (name, "nano"))
+    return _("Smallest and Fastest");
+  return name;
+}
 
-  adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (self->model), FALSE);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->model), name != NULL ? name : _("Mien’s Own"));
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->model), name != NULL ? path : NULL);
-  gtk_widget_set_sensitive (self->reset, name != NULL);
+/* The row shows what the setting says; a file is one more choice as long as it is used. */
+static void
+show_network (MienPreferences *self)
+{
+  const char *const *shipped = mien_model_list_shipped ();
+  const guint n_shipped = g_strv_length ((char **) shipped);
+  g_autofree char *path = g_settings_get_string (self->settings, "model");
+  guint selected = 0;
+
+  while (path[0] != '\0' && selected < n_shipped && !g_str_equal (shipped[selected], path))
+    selected++;
+  self->showing = TRUE;
+  gtk_string_list_splice (self->networks, n_shipped, g_list_model_get_n_items (G_LIST_MODEL (self->networks)) - n_shipped, NULL);
+  if (selected == n_shipped) {
+    g_autofree char *name = g_filename_display_basename (path);
+    gtk_string_list_append (self->networks, name);
+  }
+  adw_combo_row_set_selected (self->network, selected);
+  self->showing = FALSE;
 }
 
 static void
-reset_cb (MienPreferences *self)
+network_selected_cb (MienPreferences *self)
 {
-  if (self->window != NULL)
-    mien_window_use_model (self->window, NULL, TRUE);
+  const char *const *shipped = mien_model_list_shipped ();
+  const guint i = adw_combo_row_get_selected (self->network);
+
+  if (!self->showing && self->window != NULL && i < g_strv_length ((char **) shipped))
+    mien_window_use_model (self->window, i == 0 ? NULL : shipped[i], TRUE);
+}
+
+static void
+fill_networks (MienPreferences *self)
+{
+  const char *const *shipped = mien_model_list_shipped ();
+
+  self->networks = gtk_string_list_new (NULL);
+  for (int i = 0; shipped[i] != NULL; i++)
+    gtk_string_list_append (self->networks, describe_network (shipped[i]));
+  adw_combo_row_set_model (self->network, G_LIST_MODEL (self->networks));
+  g_signal_connect_object (self->network, "notify::selected", G_CALLBACK (network_selected_cb), self, G_CONNECT_SWAPPED);
 }
 
 static void
@@ -136,6 +175,7 @@ mien_preferences_dispose (GObject *object)
   MienPreferences *self = MIEN_PREFERENCES (object);
 
   g_clear_object (&self->settings);
+  g_clear_object (&self->networks);
   g_clear_weak_pointer (&self->window);
   gtk_widget_dispose_template (GTK_WIDGET (self), MIEN_TYPE_PREFERENCES);
   G_OBJECT_CLASS (mien_preferences_parent_class)->dispose (object);
@@ -160,9 +200,7 @@ mien_preferences_class_init (MienPreferencesClass *klass)
   gtk_widget_class_bind_template_child (widget_class, MienPreferences, detector);
   gtk_widget_class_bind_template_child (widget_class, MienPreferences, mirror);
   gtk_widget_class_bind_template_child (widget_class, MienPreferences, smoothing);
-  gtk_widget_class_bind_template_child (widget_class, MienPreferences, model);
-  gtk_widget_class_bind_template_child (widget_class, MienPreferences, reset);
-  gtk_widget_class_bind_template_callback (widget_class, reset_cb);
+  gtk_widget_class_bind_template_child (widget_class, MienPreferences, network);
   gtk_widget_class_bind_template_callback (widget_class, open_cb);
 }
 
@@ -184,7 +222,8 @@ mien_preferences_new (MienWindow *window, GSettings *settings)
   fill_detectors (self);
   g_settings_bind (settings, "mirror", self->mirror, "active", G_SETTINGS_BIND_DEFAULT);
   g_settings_bind (settings, "smoothing", self->smoothing, "value", G_SETTINGS_BIND_DEFAULT);
-  g_signal_connect_object (settings, "changed::model", G_CALLBACK (show_model), self, G_CONNECT_SWAPPED);
-  show_model (self);
+  fill_networks (self);
+  g_signal_connect_object (settings, "changed::model", G_CALLBACK (show_network), self, G_CONNECT_SWAPPED);
+  show_network (self);
   return self;
 }

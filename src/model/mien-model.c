@@ -329,9 +329,30 @@ mien_model_new (MienGraph *graph, GError **error)
   return take_graph (copy, NULL, error);
 }
 
-MienModel *
-mien_model_load (const char *path, GError **error)
+static const char *const shipped[] = { "best", "small", "simple3", "nano", NULL };
+
+const char *const *
+mien_model_list_shipped (void)
 {
+  return shipped;
+}
+
+char *
+mien_model_shipped_path (const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".onnx", NULL);
+  g_autofree char *installed = g_build_filename (MIEN_PKGDATADIR, "models", file, NULL);
+
+  if (g_file_test (installed, G_FILE_TEST_EXISTS))
+    return g_steal_pointer (&installed);
+  return g_build_filename (MIEN_SOURCE_MODELS, file, NULL);
+}
+
+MienModel *
+mien_model_load (const char *path_or_name, GError **error)
+{
+  const gboolean is_name = g_strv_contains (shipped, path_or_name) && !g_file_test (path_or_name, G_FILE_TEST_EXISTS);
+  g_autofree char *path = is_name ? mien_model_shipped_path (path_or_name) : g_strdup (path_or_name);
   g_autofree char *name = mien_file_shown_name (path);
   MienGraph *graph = mien_keras_is_model (path) ? mien_keras_read (path, NULL, error) : mien_onnx_read (path, error);
   MienModel *self = graph != NULL ? take_graph (graph, path, error) : NULL;
@@ -345,13 +366,8 @@ char *
 mien_model_default_path (void)
 {
   const char *chosen = g_getenv ("MIEN_MODEL");
-  g_autofree char *installed = g_build_filename (MIEN_PKGDATADIR, "models", "default.onnx", NULL);
 
-  if (chosen != NULL && *chosen != '\0')
-    return g_strdup (chosen);
-  if (g_file_test (installed, G_FILE_TEST_EXISTS))
-    return g_steal_pointer (&installed);
-  return g_build_filename (MIEN_SOURCE_MODELS, "default.onnx", NULL);
+  return chosen != NULL && *chosen != '\0' ? g_strdup (chosen) : mien_model_shipped_path (shipped[0]);
 }
 
 MienModel *

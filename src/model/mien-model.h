@@ -23,11 +23,17 @@ G_BEGIN_DECLS
 
 typedef struct _MienModel MienModel;
 
-/* An ONNX file, or a Keras model in one HDF5 file. Reads and validates everything, and makes a first plan, so that what opens also runs. Errors: MIEN_NN_ERROR, G_FILE_ERROR, G_IO_ERROR;
- * each message begins with the file's name. */
+/* An ONNX file, a Keras model in one HDF5 file, or the name of a shipped network (where no file is called so). Reads and validates everything,
+ * and makes a first plan, so that what opens also runs. Errors: MIEN_NN_ERROR, G_FILE_ERROR, G_IO_ERROR; each
+ * message begins with the file's name. */
 MienModel *mien_model_load (const char *path, GError **error);
 
-/* The model that the program ships: resources/models/default.onnx as installed, or from the build tree. */
+/* The names of the networks that come with the program, NULL-terminated, the most accurate first: it is the default. They lie in
+ * resources/models, as installed or in the build tree. */
+const char *const *mien_model_list_shipped (void);
+char *mien_model_shipped_path (const char *name); /* (transfer full) */
+
+/* MIEN_MODEL in the environment, or else the first of them. */
 MienModel *mien_model_load_default (GError **error);
 char *mien_model_default_path (void); /* (transfer full) */
 

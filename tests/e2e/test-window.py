@@ -148,7 +148,7 @@ def need_program():
 
 def need_network():
     need_program()
-    if not os.path.exists(os.path.join(os.environ['MIEN_SOURCE_ROOT'], 'resources/models/default.onnx')):
+    if not os.path.exists(os.path.join(os.environ['MIEN_SOURCE_ROOT'], 'resources/models/best.onnx')):
         raise Skip('the program\'s own network is not there yet')
 
 

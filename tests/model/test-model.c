@@ -374,9 +374,29 @@ test_default_path (void)
   g_assert_cmpstr (chosen, ==, "/some/where.onnx");
   g_unsetenv ("MIEN_MODEL");
   shipped = mien_model_default_path ();
-  g_assert_true (g_str_has_suffix (shipped, "models/default.onnx"));
+  g_assert_true (g_str_has_suffix (shipped, "models/best.onnx"));
   if (old != NULL)
     g_setenv ("MIEN_MODEL", old, TRUE);
+}
+
+/* Each of them opens by its name, and is what it says. */
+static void
+test_shipped (void)
+{
+  const char *const *names = mien_model_list_shipped ();
+
+  g_assert_cmpuint (g_strv_length ((char **) names), ==, 4);
+  for (int i = 0; names[i] != NULL; i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (MienModel) model = mien_model_load (names[i], &error);
+    g_autofree char *title = NULL;
+    g_assert_no_error (error);
+    title = mien_model_dup_title (model);
+    g_assert_cmpstr (title, ==, names[i]);
+    g_assert_cmpint (mien_model_get_n_labels (model), ==, 7);
+    g_assert_false (mien_model_is_guessed (model));
+    g_assert_true (g_str_has_prefix (mien_model_get_metadata (model, "mien.recipe"), names[i]));
+  }
 }
 
 /* What a person might bring: the index says which open, which are refused; never a crash. */
@@ -458,6 +478,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model/save", test_save);
   g_test_add_func ("/model/layers", test_layers);
   g_test_add_func ("/model/default-path", test_default_path);
+  g_test_add_func ("/model/shipped", test_shipped);
   g_test_add_func ("/model/odd-files", test_odd_files);
   return g_test_run ();
 }
