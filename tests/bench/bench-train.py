@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images a second in training (forward, backward, update), beside PyTorch on the same networks:
 
-  bench-train.py BENCH-TRAIN NETWORKS [--batch N] [--threads N] [--rounds N] [--json FILE] [NETWORK...]
+  bench-train.py BENCH-TRAIN NETWORKS [--batch N] [--threads N] [--rounds N] [--json FILE] [--into README.md] [NETWORK...]
 
 Both train in turn in one run; the medians of the rounds are compared. PyTorch runs in f32 and in bfloat16 (autocast, channels last)."""
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def main():
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--json')
+    parser.add_argument('--into', metavar='FILE', help='put a table between the lines <!-- training --> and <!-- /training -->')
     options = parser.parse_args()
     results = []
     for name in options.networks:
@@ -122,7 +124,22 @@ def main():
     if options.json is not None:
         with open(options.json, 'w', encoding='utf-8') as file:
             json.dump({'batch': options.batch, 'threads': options.threads, 'results': results}, file, indent=1)
+    if options.into is not None and torch is not None:
+        write_table(options.into, results)
     return 0
+
+
+def write_table(path, results):
+    labels = ['Mien bf16', 'Mien f32', 'PyTorch bf16', 'PyTorch f32']
+    lines = ['| images a second | ' + ' | '.join(labels) + ' | bf16: times as fast as PyTorch bf16 | as its f32 |', '| --- |' + ' ---: |' * 6]
+    for result in results:
+        rates = [result['images_per_s'][label] for label in labels]
+        lines.append(f'| {result["network"]} | ' + ' | '.join(f'{rate:,.0f}' for rate in rates) + f' | {rates[0] / rates[2]:.2f} | {rates[0] / rates[3]:.2f} |')
+    with open(path, encoding='utf-8') as file:
+        text = file.read()
+    table = '<!-- training -->\n\n' + '\n'.join(lines) + '\n\n<!-- /training -->'
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(re.sub('<!-- training -->.*<!-- /training -->', lambda _: table, text, flags=re.DOTALL))
 
 
 if __name__ == '__main__':
