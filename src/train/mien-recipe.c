@@ -32,9 +32,8 @@ static const MienRecipe recipes[] = {
     .arch = "nano",
     .epochs = 90,
     .teachers = taught_by_best,
-    .dropout = 0.1f,
     .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.06f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.2f, .brightness = 0.05f },
+    .augment = { .flip = TRUE, .shift = 0.06f, .rotate_deg = 8, .scale = 0.08f, .contrast = 0.2f, .brightness = 0.05f },
   },
   {
     COMMON,
@@ -43,10 +42,9 @@ static const MienRecipe recipes[] = {
     .arch = "small",
     .epochs = 60,
     .teachers = taught_by_best,
-    .dropout = 0.3f,
-    .mixup_alpha = 0.2f,
+    .dropout = 0.25f,
     .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.25f, .erase_area = 0.15f },
+    .augment = { .flip = TRUE, .shift = 0.07f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.2f, .brightness = 0.05f, .erase = 0.15f, .erase_area = 0.15f },
   },
   {
     COMMON,
@@ -69,7 +67,7 @@ static const MienRecipe recipes[] = {
     .teachers = taught_by_best,
     .dropout = 0.5f,
     .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.2f, .brightness = 0.05f, .erase = 0.2f, .erase_area = 0.15f },
+    .augment = { .flip = TRUE, .shift = 0.07f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.2f, .brightness = 0.05f, .erase = 0.1f, .erase_area = 0.15f },
   },
   {
     COMMON,
