@@ -373,7 +373,7 @@ def _():
     for name, most in (('nano', 5e6), ('small', 40e6), ('best', 300e6), ('simple3', 1e9)):
         assert 0 < costs[name][0] <= most and costs[name][1] > 1000, (name, costs)
         assert any(line.split()[:2] == [name, name] for line in recipes.split('\n')), recipes
-        assert any(line.startswith(f'{name} ') and 'label-smoothing=' in line for line in settings.split('\n')), settings
+        assert any(line.startswith(f'{name} ') and 'weight-decay=' in line for line in settings.split('\n')), settings
 
 
 def first_recipe():
