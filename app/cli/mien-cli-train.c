@@ -247,7 +247,8 @@ mien_cli_train (int argc, char **argv)
     recipe.lr = (float) lr;
   if (seed != -1)
     recipe.seed = (guint64) seed;
-  recipe.teachers = (const char *const *) teachers;
+  if (teachers != NULL)
+    recipe.teachers = (const char *const *) teachers;
   for (char **change = changes; change != NULL && *change != NULL; change++) {
     g_autoptr (GError) error = NULL;
 

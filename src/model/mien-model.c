@@ -348,11 +348,18 @@ mien_model_shipped_path (const char *name)
   return g_build_filename (MIEN_SOURCE_MODELS, file, NULL);
 }
 
+char *
+mien_model_find (const char *path_or_name)
+{
+  const gboolean is_name = g_strv_contains (shipped, path_or_name) && !g_file_test (path_or_name, G_FILE_TEST_EXISTS);
+
+  return is_name ? mien_model_shipped_path (path_or_name) : g_strdup (path_or_name);
+}
+
 MienModel *
 mien_model_load (const char *path_or_name, GError **error)
 {
-  const gboolean is_name = g_strv_contains (shipped, path_or_name) && !g_file_test (path_or_name, G_FILE_TEST_EXISTS);
-  g_autofree char *path = is_name ? mien_model_shipped_path (path_or_name) : g_strdup (path_or_name);
+  g_autofree char *path = mien_model_find (path_or_name);
   g_autofree char *name = mien_file_shown_name (path);
   MienGraph *graph = mien_keras_is_model (path) ? mien_keras_read (path, NULL, error) : mien_onnx_read (path, error);
   MienModel *self = graph != NULL ? take_graph (graph, path, error) : NULL;

@@ -33,6 +33,9 @@ MienModel *mien_model_load (const char *path, GError **error);
 const char *const *mien_model_list_shipped (void);
 char *mien_model_shipped_path (const char *name); /* (transfer full) */
 
+/* What mien_model_load() opens: the path, or where the shipped network of that name lies. (transfer full) */
+char *mien_model_find (const char *path_or_name);
+
 /* MIEN_MODEL in the environment, or else the first of them. */
 MienModel *mien_model_load_default (GError **error);
 char *mien_model_default_path (void); /* (transfer full) */

@@ -80,8 +80,9 @@ mien_distil_dup_hash (const char *const *teachers, GError **error)
   g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
 
   for (int i = 0; teachers[i] != NULL; i++) {
-    g_autofree char *name = mien_file_shown_name (teachers[i]);
-    g_autoptr (GBytes) bytes = mien_file_load (teachers[i], MAX_FILE_BYTES, error);
+    g_autofree char *path = mien_model_find (teachers[i]);
+    g_autofree char *name = mien_file_shown_name (path);
+    g_autoptr (GBytes) bytes = mien_file_load (path, MAX_FILE_BYTES, error);
     if (bytes == NULL) {
       g_prefix_error (error, "%s: ", name);
       return NULL;
