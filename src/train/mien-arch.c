@@ -237,11 +237,11 @@ build_best (MienNet *net)
 static void
 build_simple3 (MienNet *net)
 {
+  conv (net, 32, 3);
+  max_pool (net);
   conv (net, 64, 3);
   max_pool (net);
   conv (net, 128, 3);
-  max_pool (net);
-  conv (net, 256, 3);
   max_pool (net);
   flatten (net);
   dropout (net, 0.5f);
@@ -254,7 +254,7 @@ static const MienArch archs[] = {
   { "nano", "six 3x3 convolutions, 16 to 96 maps", build_nano },
   { "small", "eight 3x3 convolutions, 32 to 256 maps, two residual blocks", build_small },
   { "best", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_best },
-  { "simple3", "three 3x3 convolutions, 64, 128 and 256 maps, and two dense layers", build_simple3 },
+  { "simple3", "three 3x3 convolutions, 32, 64 and 128 maps, and two dense layers", build_simple3 },
 };
 
 const MienArch *
