@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A fork-join pool: the caller publishes a loop by raising `generation`, everybody takes a fixed share of the indices,
- * and the caller waits until `busy` is back at zero. Spinning bridges the gaps between the layers of one network. */
+ * and the caller waits until `busy` is back at zero. Spinning bridges the gaps between the layers of one network, and takes no
+ * lock: who goes to sleep says so (n_sleeping, waiting) before a last look at what is waited for, and who changes that looks for
+ * sleepers afterwards. Both in sequentially consistent order, so that one of the two sees the other. */
 #include "kernels/mien-threads.h"
 
 #include <pthread.h>
@@ -8,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #define pause_cpu() __builtin_ia32_pause ()
@@ -17,7 +20,7 @@
 #define pause_cpu() ((void) 0)
 #endif
 
-enum { SPINS = 4000, MAX_THREADS = 256 };
+enum { SPINS = 4000, MAX_THREADS = 256, LINE = 64 /* of a cache */ };
 
 typedef struct {
   MienThreads *pool;
@@ -26,22 +29,23 @@ typedef struct {
 } Worker;
 
 struct _MienThreads {
-  int n_threads;
-  Worker *workers;
-  pthread_mutex_t running; /* held by the caller of a loop; a second caller runs its loop alone */
-
-  /* the loop at hand, written by the caller before it raises generation */
+  /* What workers look at: the loop at hand, written by the caller before it raises generation. */
+  _Alignas (LINE) atomic_uint generation;
   MienTaskFn fn;
   void *data;
   int n_tasks;
 
-  atomic_uint generation;
-  atomic_int busy;
-  atomic_bool stop;
+  /* what the caller looks at */
+  _Alignas (LINE) atomic_int busy;
 
+  _Alignas (LINE) int n_threads;
+  Worker *workers;
+  pthread_mutex_t running; /* held by the caller of a loop; a second caller runs its loop alone */
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
-  int n_sleeping;   /* under lock */
+  atomic_int n_sleeping; /* workers; changed under lock */
+  atomic_bool waiting;   /* the caller sleeps; changed under lock */
+  atomic_bool stop;
   cpu_set_t allowed; /* processors of the process */
   int caller_cpu;    /* the processor that the workers keep off, -1: none yet */
 };
@@ -63,10 +67,10 @@ await_generation (MienThreads *self, unsigned seen)
     pause_cpu ();
   }
   pthread_mutex_lock (&self->lock);
-  self->n_sleeping++;
+  atomic_fetch_add (&self->n_sleeping, 1);
   while (atomic_load (&self->generation) == seen)
     pthread_cond_wait (&self->wake, &self->lock);
-  self->n_sleeping--;
+  atomic_fetch_sub (&self->n_sleeping, 1);
   pthread_mutex_unlock (&self->lock);
   return atomic_load (&self->generation);
 }
@@ -83,7 +87,7 @@ work (void *data)
     if (atomic_load (&self->stop))
       return NULL;
     run_share (self, worker->index);
-    if (atomic_fetch_sub_explicit (&self->busy, 1, memory_order_acq_rel) == 1) {
+    if (atomic_fetch_sub (&self->busy, 1) == 1 && atomic_load (&self->waiting)) {
       pthread_mutex_lock (&self->lock);
       pthread_cond_signal (&self->done);
       pthread_mutex_unlock (&self->lock);
@@ -106,29 +110,29 @@ keep_off (MienThreads *self, int cpu)
     pthread_setaffinity_np (self->workers[i].id, sizeof others, &others);
 }
 
-/* Under lock, so that a worker between its last look and its sleep is not missed. */
 static void
 raise_generation (MienThreads *self)
 {
+  atomic_fetch_add (&self->generation, 1);
+  if (atomic_load (&self->n_sleeping) == 0)
+    return;
+  /* The lock, so that a worker between its last look and its sleep is not missed. */
   pthread_mutex_lock (&self->lock);
-  atomic_fetch_add_explicit (&self->generation, 1, memory_order_release);
-  if (self->n_sleeping > 0) {
-    const int cpu = sched_getcpu ();
-    if (cpu >= 0 && cpu != self->caller_cpu)
-      keep_off (self, cpu);
-    pthread_cond_broadcast (&self->wake);
-  }
+  const int cpu = sched_getcpu ();
+  if (cpu >= 0 && cpu != self->caller_cpu)
+    keep_off (self, cpu);
+  pthread_cond_broadcast (&self->wake);
   pthread_mutex_unlock (&self->lock);
 }
-
 
 MienThreads *
 mien_threads_new (int n_threads)
 {
-  MienThreads *self = calloc (1, sizeof *self);
+  MienThreads *self = aligned_alloc (LINE, sizeof *self);
 
   if (self == NULL)
     return NULL;
+  memset (self, 0, sizeof *self);
   self->caller_cpu = -1;
   if (sched_getaffinity (0, sizeof self->allowed, &self->allowed) != 0)
     CPU_ZERO (&self->allowed);
@@ -200,8 +204,10 @@ mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks)
     pause_cpu ();
   if (atomic_load_explicit (&self->busy, memory_order_acquire) > 0) {
     pthread_mutex_lock (&self->lock);
+    atomic_store (&self->waiting, true);
     while (atomic_load (&self->busy) > 0)
       pthread_cond_wait (&self->done, &self->lock);
+    atomic_store (&self->waiting, false);
     pthread_mutex_unlock (&self->lock);
   }
   pthread_mutex_unlock (&self->running);
