@@ -111,9 +111,14 @@ split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWi
 size_t
 mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads)
 {
-  const Split split = split_of (self, shape, kind, n_threads);
+  size_t most = 0;
 
-  return (split.by_channels ? 1 : n_threads) * split.v + n_threads * split.products;
+  for (int n = 1; n <= n_threads; n++) {
+    const Split split = split_of (self, shape, kind, n);
+    const size_t bytes = (split.by_channels ? 1 : n) * split.v + n * split.products;
+    most = bytes > most ? bytes : most;
+  }
+  return most;
 }
 
 /* Microseconds, roughly: measured on one core of Zen 5 with AVX-512, 250 GFLOP/s; other widths of vector take in proportion. The direct
@@ -160,12 +165,22 @@ mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *sha
   return (size_t) parts_of (kind) * channels_of (shape, kind) * round_up (shape->k, self->lanes) * (kind.bf16 ? 2 : 4);
 }
 
-enum { MAX_WIDTH = 32 }; /* group * lanes */
+enum {
+  MAX_WIDTH = 32, /* group * lanes */
+  WIDE = 4,       /* filters side by side in a vector; lanes are a multiple of it */
+  AT_ONCE = 4,    /* channels: what is written then comes in pieces of whole cache lines */
+};
 
-/* G w G^T of n filters side by side: w[9][n] to u[parts][n]. Rows of G: 1, p, p^2 for a point p, divided by the product of its distances
- * from the other finite points. */
-static void
-transform_weights (MienWinogradKind kind, int n, const float w[9][MAX_WIDTH], float u[36][MAX_WIDTH])
+typedef float Vec __attribute__ ((vector_size (WIDE * sizeof (float))));
+typedef unsigned VecU __attribute__ ((vector_size (WIDE * sizeof (unsigned))));
+
+/* w[channel][tap] of up to MAX_WIDTH filters, and what they become. */
+typedef Vec Filters[AT_ONCE * 9][MAX_WIDTH / WIDE];
+typedef Vec Parts[36][AT_ONCE][MAX_WIDTH / WIDE];
+
+/* G w G^T: w[9] to u[part]. Rows of G: 1, p, p^2 for a point p, divided by the product of its distances from the other finite points. */
+static inline void
+transform_weights (const int rows, const int columns, int channel, int i, Filters filters, Parts u)
 {
   static const float g2[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
   static const float root = 1.41421356f, third = 1 / 3.0f;
@@ -177,17 +192,71 @@ transform_weights (MienWinogradKind kind, int n, const float w[9][MAX_WIDTH], fl
     { third / 2, -root * third / 2, third },
     { 0, 0, 1 },
   };
-  const float (*down)[3] = kind.rows == 2 ? g2 : g4, (*across)[3] = kind.columns == 2 ? g2 : g4;
-  const int tall = kind.rows + 2, wide = kind.columns + 2;
-  float half[3][MAX_WIDTH];
+  const float (*down)[3] = rows == 2 ? g2 : g4, (*across)[3] = columns == 2 ? g2 : g4;
+  Vec w[9], half[3];
 
-  for (int i = 0; i < tall; i++) {
+  for (int tap = 0; tap < 9; tap++)
+    w[tap] = filters[channel * 9 + tap][i];
+  for (int r = 0; r < rows + 2; r++) {
     for (int s = 0; s < 3; s++)
+      half[s] = down[r][0] * w[s] + down[r][1] * w[3 + s] + down[r][2] * w[6 + s];
+    for (int c = 0; c < columns + 2; c++)
+      u[r * (columns + 2) + c][channel][i] = across[c][0] * half[0] + across[c][1] * half[1] + across[c][2] * half[2];
+  }
+}
+
+/* From w[K][C][9], n filters from k on and AT_ONCE channels from c on; zeros beyond the model's. */
+static void
+read_filters (const MienBlockedShape *shape, const float *w, int k, int n, int c, Filters filters)
+{
+  const ptrdiff_t step = (ptrdiff_t) shape->c * 9;
+
+  if (k + n > shape->k || c + AT_ONCE > shape->c) {
+    for (int i = 0; i < AT_ONCE * 9; i++)
       for (int l = 0; l < n; l++)
-        half[s][l] = down[i][0] * w[s][l] + down[i][1] * w[3 + s][l] + down[i][2] * w[6 + s][l];
-    for (int j = 0; j < wide; j++)
-      for (int l = 0; l < n; l++)
-        u[i * wide + j][l] = across[j][0] * half[0][l] + across[j][1] * half[1][l] + across[j][2] * half[2][l];
+        filters[i][l / WIDE][l % WIDE] = k + l < shape->k && c + i / 9 < shape->c ? w[(k + l) * step + c * 9 + i] : 0;
+    return;
+  }
+  for (int l = 0; l < n; l += WIDE) {
+    const float *from = w + (k + l) * step + c * 9;
+    for (int i = 0; i < AT_ONCE * 9; i += WIDE) { /* squares, turned over */
+      Vec row[WIDE];
+      for (int j = 0; j < WIDE; j++)
+        memcpy (&row[j], from + j * step + i, sizeof row[j]);
+      const Vec a = __builtin_shufflevector (row[0], row[1], 0, 4, 1, 5), b = __builtin_shufflevector (row[2], row[3], 0, 4, 1, 5);
+      const Vec d = __builtin_shufflevector (row[0], row[1], 2, 6, 3, 7), e = __builtin_shufflevector (row[2], row[3], 2, 6, 3, 7);
+      filters[i][l / WIDE] = __builtin_shufflevector (a, b, 0, 1, 4, 5);
+      filters[i + 1][l / WIDE] = __builtin_shufflevector (a, b, 2, 3, 6, 7);
+      filters[i + 2][l / WIDE] = __builtin_shufflevector (d, e, 0, 1, 4, 5);
+      filters[i + 3][l / WIDE] = __builtin_shufflevector (d, e, 2, 3, 6, 7);
+    }
+  }
+}
+
+/* mien_bf16_from_float(), left in the upper half. */
+static inline VecU
+round_vec (Vec x)
+{
+  const VecU bits = (VecU) x, nan = (VecU) ((bits & 0x7fffffff) > 0x7f800000);
+
+  return (nan & (bits | 0x400000)) | (~nan & (bits + 0x7fff + (bits >> 16 & 1)));
+}
+
+static void
+write_parts (Parts u, int n_parts, int n, int n_channels, int n_now, bool bf16, char *packed)
+{
+  const size_t part_bytes = (size_t) n_channels * n * (bf16 ? 2 : 4);
+
+  for (int part = 0; part < n_parts; part++, packed += part_bytes) {
+    char *to = packed;
+    for (int c = 0; c < n_now; c += bf16 ? 2 : 1)
+      for (int i = 0; i < n / WIDE; i++, to += sizeof (Vec))
+        if (bf16) {
+          const VecU pair = round_vec (u[part][c][i]) >> 16 | (round_vec (u[part][c + 1][i]) & 0xffff0000);
+          memcpy (to, &pair, sizeof pair);
+        } else {
+          memcpy (to, &u[part][c][i], sizeof (Vec));
+        }
   }
 }
 
@@ -195,24 +264,26 @@ void
 mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, void *packed)
 {
   const int parts = parts_of (kind), width = self->group * self->lanes, spare = round_up (shape->k, self->lanes);
-  const int n_channels = channels_of (shape, kind);
-  float filters[9][MAX_WIDTH], u[36][MAX_WIDTH], *f32 = packed;
-  unsigned short *bf16 = packed;
+  const int n_channels = channels_of (shape, kind), elem = kind.bf16 ? 2 : 4;
+  Filters filters;
+  Parts u;
 
   for (int k = 0; k < spare; k += width) {
-    const int now = spare - k < width ? spare - k : width;
-    for (int c = 0; c < n_channels; c++) {
-      for (int l = 0; l < now; l++)
-        for (int tap = 0; tap < 9; tap++)
-          filters[tap][l] = k + l < shape->k && c < shape->c ? w[((size_t) (k + l) * shape->c + c) * 9 + tap] : 0;
-      transform_weights (kind, now, filters, u);
-      for (int part = 0; part < parts; part++) {
-        const size_t at = (((size_t) k * parts + (size_t) part * now) * n_channels) + (kind.bf16 ? (size_t) (c / 2 * 2) * now + c % 2 : (size_t) c * now);
-        if (!kind.bf16)
-          memcpy (f32 + at, u[part], now * sizeof *f32);
-        for (int l = 0; kind.bf16 && l < now; l++)
-          bf16[at + 2 * l] = mien_bf16_from_float (u[part][l]);
-      }
+    const int n = spare - k < width ? spare - k : width;
+    char *to = (char *) packed + (size_t) k * parts * n_channels * elem;
+    for (int c = 0; c < n_channels; c += AT_ONCE) {
+      const int n_now = n_channels - c < AT_ONCE ? n_channels - c : AT_ONCE;
+      read_filters (shape, w, k, n, c, filters);
+      for (int channel = 0; channel < n_now; channel++)
+        for (int i = 0; i < n / WIDE; i++) {
+          if (kind.rows == 4)
+            transform_weights (4, 4, channel, i, filters, u);
+          else if (kind.columns == 4)
+            transform_weights (2, 4, channel, i, filters, u);
+          else
+            transform_weights (2, 2, channel, i, filters, u);
+        }
+      write_parts (u, parts, n, n_channels, n_now, kind.bf16, to + (size_t) c * n * elem);
     }
   }
 }

@@ -56,6 +56,7 @@ MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const Mi
 size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind);
 void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, void *packed);
 
+/* Enough for n_threads and for fewer. */
 size_t mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads);
 void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
                         void *scratch, MienThreads *threads);

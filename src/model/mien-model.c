@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Model = graph + how to feed it + how to read it. Opening ends with a trial run, so that what opens also runs. */
+/* Model = graph + how to feed it + how to read it. Opening ends with a trial run, so that what opens also runs; the
+ * first predictor goes on with what was made ready for it. */
 #include "mien-config.h"
 
 #include "model/mien-model.h"
@@ -18,6 +19,7 @@
 #define MAX_SIZE 1024
 #define DEFAULT_SIZE 48
 #define DEFAULT_MARGIN 0.1f
+#define MAX_THREADS 16 /* of the predictor that takes over the plan of the trial run */
 
 G_DEFINE_BOXED_TYPE (MienModel, mien_model, mien_model_ref, mien_model_unref)
 
@@ -35,6 +37,7 @@ mien_model_unref (MienModel *self)
 {
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
+  g_clear_pointer (&self->tried, mien_context_free);
   g_clear_pointer (&self->graph, mien_graph_unref);
   for (int i = 0; i < self->n_labels; i++)
     g_free (self->labels[i]);
@@ -158,22 +161,15 @@ mien_model_get_input_shape (const MienModel *self, int batch, MienShape *shape)
                                : mien_shape (4, batch, self->channels, self->size, self->size);
 }
 
-MienPlan *
-mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, gboolean no_fusion,
-                      GError **error)
+static MienPlan *
+make_plan (const MienModel *self, int batch, MienPlanOptions options, GError **error)
 {
-  const MienPlanOptions options = {
-    .cpu = cpu,
-    .threads = threads,
-    .max_bytes = MIEN_MODEL_MAX_PLAN_BYTES,
-    .max_macs = MIN (MIEN_MODEL_MAX_MACS * batch, MIEN_PLAN_MAX_MACS),
-    .precision = precision,
-    .no_fusion = no_fusion,
-  };
   g_autoptr (MienPlan) plan = NULL;
   MienShape shape;
   MienType type;
 
+  options.max_bytes = MIEN_MODEL_MAX_PLAN_BYTES;
+  options.max_macs = MIN (MIEN_MODEL_MAX_MACS * batch, MIEN_PLAN_MAX_MACS);
   mien_model_get_input_shape (self, batch, &shape);
   plan = mien_plan_new (self->graph, &shape, &options, error);
   if (plan == NULL || self->n_labels == 0)
@@ -184,6 +180,15 @@ mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPr
     return NULL;
   }
   return g_steal_pointer (&plan);
+}
+
+MienPlan *
+mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, gboolean no_fusion,
+                      GError **error)
+{
+  const MienPlanOptions options = { .cpu = cpu, .threads = threads, .precision = precision, .no_fusion = no_fusion };
+
+  return make_plan (self, batch, options, error);
 }
 
 /* The first output that can be classes. */
@@ -260,7 +265,7 @@ mien_model_finish (const MienModel *self, const float *numbers, float *probabili
 }
 
 /* A picture of even grey goes through once. */
-static gboolean
+static MienContext *
 try_run (const MienModel *self, MienPlan *plan, int batch, GError **error)
 {
   g_autoptr (MienContext) context = mien_context_new (plan, error);
@@ -272,7 +277,7 @@ try_run (const MienModel *self, MienPlan *plan, int batch, GError **error)
   MienShape shape;
 
   if (context == NULL)
-    return FALSE;
+    return NULL;
   mien_model_get_input_shape (self, batch, &shape);
   inputs[0] = input = mien_tensor_new (MIEN_F32, &shape);
   grey = g_new (float, n_pixels);
@@ -281,10 +286,23 @@ try_run (const MienModel *self, MienPlan *plan, int batch, GError **error)
   for (int i = 0; i < batch; i++)
     mien_model_normalise (self, grey, mien_tensor_f32 (input) + i * n_pixels * self->channels);
   if (!mien_context_run (context, inputs, error))
-    return FALSE;
-  if (!mien_model_finish (self, mien_tensor_f32 (mien_context_output (context, self->output)), probabilities))
-    return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("the network answers with values that are not numbers; its weights are damaged"));
-  return TRUE;
+    return NULL;
+  if (!mien_model_finish (self, mien_tensor_f32 (mien_context_output (context, self->output)), probabilities)) {
+    mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("the network answers with values that are not numbers; its weights are damaged"));
+    return NULL;
+  }
+  return g_steal_pointer (&context);
+}
+
+MienContext *
+mien_model_take_tried (MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads)
+{
+  g_autoptr (MienContext) context = NULL;
+
+  if (batch != MAX (self->fixed_batch, 1) || cpu != mien_cpu_level () || precision != MIEN_PRECISION_F32)
+    return NULL;
+  context = g_atomic_pointer_exchange (&self->tried, NULL);
+  return context != NULL && mien_context_set_threads (context, threads) ? g_steal_pointer (&context) : NULL;
 }
 
 static MienModel *
@@ -292,6 +310,7 @@ take_graph (MienGraph *graph, const char *path, GError **error)
 {
   g_autoptr (MienModel) self = g_new0 (MienModel, 1);
   g_autoptr (MienPlan) plan = NULL;
+  const MienPlanOptions options = { .cpu = mien_cpu_level (), .n_threads = MIN ((int) g_get_num_processors (), MAX_THREADS) };
   int batch;
 
   g_atomic_ref_count_init (&self->ref_count);
@@ -300,8 +319,9 @@ take_graph (MienGraph *graph, const char *path, GError **error)
   if (!read_input (self, error) || !read_metadata (self, error))
     return NULL;
   batch = MAX (self->fixed_batch, 1);
-  plan = mien_model_make_plan (self, batch, mien_cpu_level (), MIEN_PRECISION_F32, NULL, FALSE, error);
-  if (plan == NULL || !find_output (self, plan, batch, error) || !read_labels (self, error) || !try_run (self, plan, batch, error))
+  plan = make_plan (self, batch, options, error);
+  if (plan == NULL || !find_output (self, plan, batch, error) || !read_labels (self, error) ||
+      (self->tried = try_run (self, plan, batch, error)) == NULL)
     return NULL;
   return g_steal_pointer (&self);
 }

@@ -14,7 +14,6 @@
 
 typedef struct {
   int batch;
-  MienPlan *plan;
   MienContext *context;
   MienTensor *input;
 } Engine;
@@ -24,23 +23,25 @@ struct _MienPredictor {
   MienCpuLevel cpu;
   MienPrecision precision;
   MienThreads *threads; /* borrowed */
-  Engine engines[MAX_ENGINES]; /* by rising batch; plan NULL until needed */
+  Engine engines[MAX_ENGINES]; /* by rising batch; context NULL until needed */
   int n_engines;
 };
 
 static gboolean
 start_engine (MienPredictor *self, Engine *engine, GError **error)
 {
+  g_autoptr (MienPlan) plan = NULL;
   MienShape shape;
 
-  if (engine->plan != NULL)
+  if (engine->context != NULL)
     return TRUE;
-  engine->plan = mien_model_make_plan (self->model, engine->batch, self->cpu, self->precision, self->threads, FALSE, error);
-  engine->context = engine->plan != NULL ? mien_context_new (engine->plan, error) : NULL;
-  if (engine->context == NULL) {
-    g_clear_pointer (&engine->plan, mien_plan_unref);
+  engine->context = mien_model_take_tried (self->model, engine->batch, self->cpu, self->precision, self->threads);
+  if (engine->context == NULL)
+    plan = mien_model_make_plan (self->model, engine->batch, self->cpu, self->precision, self->threads, FALSE, error);
+  if (plan != NULL)
+    engine->context = mien_context_new (plan, error);
+  if (engine->context == NULL)
     return FALSE;
-  }
   mien_model_get_input_shape (self->model, engine->batch, &shape);
   engine->input = mien_tensor_new (MIEN_F32, &shape);
   return TRUE;
@@ -75,7 +76,6 @@ stop_engines (MienPredictor *self)
 {
   for (int i = 0; i < self->n_engines; i++) {
     g_clear_pointer (&self->engines[i].context, mien_context_free);
-    g_clear_pointer (&self->engines[i].plan, mien_plan_unref);
     g_clear_pointer (&self->engines[i].input, mien_tensor_unref);
   }
 }

@@ -68,6 +68,8 @@ get_steps_ready (MienContext *self)
       .out = self->out + n_out,
       .kernels = &plan->kernels,
       .threads = plan->threads,
+      .n_threads = plan->n_threads,
+      .pages = plan->pages,
       .state = step->prep.state,
       .scratch = self->arena + plan->scratch_offset,
     };
@@ -113,6 +115,16 @@ mien_context_free (MienContext *self)
   g_free (self->out);
   mien_plan_unref (self->plan);
   g_free (self);
+}
+
+gboolean
+mien_context_set_threads (MienContext *self, MienThreads *threads)
+{
+  if (mien_threads_count (threads) > self->plan->n_threads)
+    return FALSE;
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    self->ready[i].ctx.threads = threads;
+  return TRUE;
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "nn/mien-file.h"
 #include "nn/mien-graph.h"
+#include "nn/mien-pages.h"
 
 char *
 mien_file_shown_name (const char *path)
@@ -96,6 +97,38 @@ mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **
   return -1;
 }
 
+/* Large files in large pages. */
+typedef struct {
+  guint8 *data;
+  gsize n;
+} Piece;
+
+enum { LARGE_FILE = 1 << 20 };
+
+static void
+unmap_piece (gpointer data)
+{
+  const Piece *piece = data;
+
+  mien_pages_unmap (piece->data, piece->n);
+  g_free (data);
+}
+
+static GBytes *
+load_large (int fd, gsize n, GError **error)
+{
+  guint8 *data = mien_pages_map (n);
+
+  if (data == NULL) {
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
+    return NULL;
+  }
+  if (mien_file_read (fd, data, n, error))
+    return g_bytes_new_with_free_func (data, n, unmap_piece, g_memdup2 (&(Piece) { data, n }, sizeof (Piece)));
+  mien_pages_unmap (data, n);
+  return NULL;
+}
+
 GBytes *
 mien_file_load (const char *path, guint64 max_bytes, GError **error)
 {
@@ -106,7 +139,9 @@ mien_file_load (const char *path, guint64 max_bytes, GError **error)
 
   if (fd < 0)
     return NULL;
-  if ((data = g_try_malloc (n + 1)) == NULL)
+  if (n >= LARGE_FILE)
+    bytes = load_large (fd, n, error);
+  else if ((data = g_try_malloc (n + 1)) == NULL)
     g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
   else if (mien_file_read (fd, data, n, error))
     bytes = g_bytes_new_take (g_steal_pointer (&data), n);

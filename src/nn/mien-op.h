@@ -17,6 +17,7 @@
 #include "kernels/mien-cpu.h"
 #include "kernels/mien-threads.h"
 #include "nn/mien-graph.h"
+#include "nn/mien-pages.h"
 
 G_BEGIN_DECLS
 
@@ -32,6 +33,8 @@ typedef struct {
   MienTensor **out;      /* NULL for an omitted output */
   const MienKernels *kernels;
   MienThreads *threads; /* (nullable) */
+  int n_threads;        /* prepare(): the most that contexts may have; scratch must do for as many and for fewer */
+  MienPages *pages;     /* prepare(): for packed weights, lives as long as the plan */
   void *state;          /* what prepare() made, read-only in run(); NULL when prepare() did not run */
   void *scratch;        /* as many bytes as prepare() asked for, 64-byte aligned; per context */
   guint64 seed;         /* changes at every run of a training plan: dropout */
@@ -47,6 +50,7 @@ enum {
   MIEN_OP_IN_PLACE = 1 << 0,  /* run() is correct when out[0] shares the memory of in[0] (same type and shape) */
   MIEN_OP_IMPURE = 1 << 1,    /* never folded, though its inputs are constant: random, or reads parameters */
   MIEN_OP_SHAPE_ONLY = 1 << 3, /* reads its inputs' shapes, never their contents (Shape, Size): folded when shapes are known */
+  MIEN_OP_PACKS = 1 << 4,     /* prepare() packs in[1]; run() does not read it */
   MIEN_OP_VIEW = 1 << 2,      /* out[0] has in[0]'s bytes in the same order: the planner shares memory, run() is NULL */
 };
 

@@ -36,6 +36,8 @@ struct _MienPlan {
   MienGraph *graph; /* after passes */
   MienKernels kernels;
   MienThreads *threads; /* (nullable) (borrowed) */
+  int n_threads;        /* the most that a context may have */
+  MienPages *pages;     /* packed weights */
   int n_values;
   MienPlanValue *values;
   GArray *steps; /* MienPlanStep */

@@ -80,6 +80,8 @@ point_at (MienPlan *self, const MienNode *node, MienOpCtx *ctx, const MienTensor
     .out = out,
     .kernels = &self->kernels,
     .threads = self->threads,
+    .n_threads = self->n_threads,
+    .pages = self->pages,
   };
   for (int i = 0; i < node->n_inputs; i++)
     in[i] = node->inputs[i] >= 0 ? &self->values[node->inputs[i]].desc : NULL;
@@ -225,6 +227,29 @@ has_pairs (const MienKernels *kernels, const MienPlanOptions *options)
   return (bf16 ? kernels->blocked_bf16.pair : kernels->blocked.pair) != NULL;
 }
 
+/* Constants that were packed and that no step reads: their owner may let go of them while the plan lives on. */
+static void
+release_packed (MienPlan *self)
+{
+  g_autofree gboolean *needed = g_new0 (gboolean, self->n_values + 1);
+
+  for (guint i = 0; i < self->steps->len; i++) {
+    const MienPlanStep *step = &g_array_index (self->steps, MienPlanStep, i);
+    const gboolean packs = (step->op->flags & MIEN_OP_PACKS) != 0 && !step->dynamic;
+    for (int k = 0; k < step->node->n_inputs; k++)
+      if (step->node->inputs[k] >= 0 && !(packs && k == 1))
+        needed[step->node->inputs[k]] = TRUE;
+  }
+  for (int v = 0; v < self->n_values; v++) {
+    MienValue *value = mien_graph_value (self->graph, v);
+    if (value->kind != MIEN_VALUE_CONSTANT || value->tensor == NULL || needed[v] || self->values[v].kept)
+      continue;
+    self->values[v].kind = MIEN_STORE_NONE;
+    self->values[v].desc.data = NULL;
+    g_clear_pointer (&value->tensor, mien_tensor_unref);
+  }
+}
+
 static MienPlan *
 make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, gboolean blocked, GError **error)
 {
@@ -233,6 +258,8 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   g_atomic_ref_count_init (&self->ref_count);
   mien_kernels_init (&self->kernels, options->cpu);
   self->threads = options->threads;
+  self->n_threads = MAX (options->n_threads, mien_threads_count (options->threads));
+  self->pages = mien_pages_new ();
   self->max_bytes = options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES;
   self->max_macs = options->max_macs != 0 ? options->max_macs : MIEN_PLAN_MAX_MACS;
   self->graph = mien_graph_dup (graph);
@@ -263,6 +290,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   }
   if (!mien_plan_lay_out (self, error))
     return NULL;
+  release_packed (self);
   return g_steal_pointer (&self);
 }
 
@@ -293,6 +321,7 @@ mien_plan_unref (MienPlan *self)
   for (int v = 0; v < self->n_values; v++)
     g_clear_pointer (&self->values[v].folded, mien_tensor_unref);
   g_array_unref (self->steps);
+  mien_pages_free (self->pages);
   g_clear_pointer (&self->graph, mien_graph_unref);
   g_free (self->values);
   g_free (self);

@@ -30,6 +30,7 @@ typedef enum {
 typedef struct {
   MienCpuLevel cpu;     /* kernels up to this level; mien_cpu_level() is the usual choice */
   MienThreads *threads; /* (nullable) borrowed, must outlive plan and contexts */
+  int n_threads;        /* contexts may be given pools of up to so many threads by mien_context_set_threads(); 0: what `threads` has */
   const int *keep;      /* value indices, besides the outputs, whose contents must be there after a run */
   int n_keep;
   gsize max_bytes;      /* refuse plans that need more memory; 0: MIEN_TENSOR_MAX_BYTES */
@@ -54,6 +55,9 @@ void mien_plan_get_value (const MienPlan *self, int value, MienType *type, MienS
 
 MienContext *mien_context_new (MienPlan *plan, GError **error);
 void mien_context_free (MienContext *self);
+
+/* Runs on other threads from now on, if the plan foresaw as many: FALSE otherwise. threads: (nullable) borrowed. */
+gboolean mien_context_set_threads (MienContext *self, MienThreads *threads);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienContext, mien_context_free)
 
 /* inputs: one per graph input, of the planned type and shape; borrowed until the next run. */
@@ -65,7 +69,7 @@ void mien_context_set_seed (MienContext *self, guint64 seed);
 /* Output i, valid until the next run. (transfer none) */
 const MienTensor *mien_context_output (const MienContext *self, int i);
 
-/* A kept value, an output, an input or a constant by value index, valid until the next run; NULL for values whose
+/* A kept value, an output, an input or a constant that is read while running, by value index, valid until the next run; NULL for values whose
  * memory has been reused. (transfer none) */
 const MienTensor *mien_context_value (const MienContext *self, int value);
 

@@ -36,7 +36,22 @@ typedef struct {
 gboolean mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint64 offset, gboolean has_length,
                                   guint8 *data, gsize n_bytes, GError **error);
 
-/* Frees the payload of proto once it is copied, to keep the peak of memory low. */
-MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GError **error);
+/* Frees the payload of proto once it is copied, to keep the peak of memory low. owner: (nullable) of the payload, which a large tensor
+ * refers to then and nobody frees here. */
+MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner, GError **error);
+
+/* From this size on a tensor takes the memory in which its bytes are instead of a copy: touching new pages is most of the time of reading. */
+enum { MIEN_ONNX_TAKEN_BYTES = 64 * 1024 };
+
+/* The payload of an initializer. */
+typedef struct {
+  guint8 *data; /* 16-byte aligned in the file's memory; NULL: in the proto */
+  gsize n;
+} MienOnnxPayload;
+
+/* A copy of a serialised ModelProto that mien_onnx_scan() has passed, without the large payloads (raw_data) of its initializers, so that
+ * protobuf-c does not copy those; payloads gets a MienOnnxPayload for each initializer. They are moved to where they are aligned: data is only
+ * good for them afterwards. NULL with data untouched when most of it is something else. */
+GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads);
 
 G_END_DECLS

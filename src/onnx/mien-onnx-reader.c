@@ -20,6 +20,8 @@ typedef struct {
   MienGraph *graph;
   MienOnnxExternal external;
   GHashTable *ops; /* borrowed char*: operator types seen */
+  GBytes *owner;    /* (nullable) of what payloads point to */
+  const GArray *payloads; /* (nullable) MienOnnxPayload, of each initializer */
 } Reader;
 
 static const char *
@@ -133,7 +135,13 @@ read_initializers (Reader *self, const Onnx__GraphProto *proto, GError **error)
       return FAIL (FORMAT, _("tensor %zu has no name"), i);
     if (mien_graph_find (self->graph, name) >= 0)
       return FAIL (FORMAT, _("tensor %s is there twice"), shown);
-    tensor = mien_onnx_tensor (proto->initializer[i], &self->external, error);
+    const MienOnnxPayload *payload = self->payloads != NULL ? &g_array_index (self->payloads, MienOnnxPayload, i) : NULL;
+    GBytes *owner = payload != NULL && payload->data != NULL ? self->owner : NULL;
+    if (owner != NULL) {
+      proto->initializer[i]->has_raw_data = TRUE;
+      proto->initializer[i]->raw_data = (ProtobufCBinaryData) { payload->n, payload->data };
+    }
+    tensor = mien_onnx_tensor (proto->initializer[i], &self->external, owner, error);
     if (tensor == NULL) {
       g_prefix_error (error, _("tensor %s: "), shown);
       return FALSE;
@@ -220,7 +228,7 @@ read_attribute (Reader *self, MienNode *node, const Onnx__AttributeProto *attr, 
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
     if (attr->t == NULL)
       return FAIL (FORMAT, _("attribute %s has no tensor"), shown);
-    tensor = mien_onnx_tensor (attr->t, &self->external, error);
+    tensor = mien_onnx_tensor (attr->t, &self->external, NULL, error);
     if (tensor == NULL) {
       g_prefix_error (error, _("attribute %s: "), shown);
       return FALSE;
@@ -410,11 +418,11 @@ read_metadata (Reader *self, const Onnx__ModelProto *model, GError **error)
 }
 
 static MienGraph *
-read_model (const Onnx__ModelProto *model, const char *folder, GError **error)
+read_model (const Onnx__ModelProto *model, const char *folder, GBytes *owner, const GArray *payloads, GError **error)
 {
   g_autoptr (GHashTable) ops = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (MienGraph) graph = NULL;
-  Reader self = { .external = { .folder = folder }, .ops = ops };
+  Reader self = { .external = { .folder = folder }, .ops = ops, .owner = owner, .payloads = payloads };
   int opset = 0;
 
   if (!read_versions (model, &opset, error))
@@ -435,44 +443,62 @@ read_model (const Onnx__ModelProto *model, const char *folder, GError **error)
   return g_steal_pointer (&graph);
 }
 
+/* Sizes and structure, before protobuf-c sees it. */
+static gboolean
+check_bytes (const ProtobufCMessageDescriptor *descriptor, const guint8 *data, gsize n, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  const char *other;
+
+  if (n > MIEN_ONNX_MAX_FILE)
+    return FAIL (SIZE, _("is larger than this program reads"));
+  if (n > 0 && mien_onnx_scan (descriptor, data, n, &problem))
+    return TRUE;
+  other = mien_onnx_sniff (data, n);
+  if (other != NULL)
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, other);
+  else
+    g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
 /* (transfer full), to be freed with protobuf_c_message_free_unpacked(); NULL with error set. */
 static ProtobufCMessage *
 unpack (const ProtobufCMessageDescriptor *descriptor, const guint8 *data, gsize n, GError **error)
 {
-  g_autoptr (GError) problem = NULL;
-  const char *other;
-  ProtobufCMessage *message = NULL;
+  ProtobufCMessage *message = protobuf_c_message_unpack (descriptor, NULL, n, data);
 
-  if (n > MIEN_ONNX_MAX_FILE) {
-    FAIL (SIZE, _("is larger than this program reads"));
-    return NULL;
-  }
-  if (n == 0 || !mien_onnx_scan (descriptor, data, n, &problem)) {
-    other = mien_onnx_sniff (data, n);
-    if (other != NULL)
-      g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, other);
-    else
-      g_propagate_error (error, g_steal_pointer (&problem));
-    return NULL;
-  }
-  message = protobuf_c_message_unpack (descriptor, NULL, n, data);
   if (message == NULL)
     FAIL (FORMAT, _("is damaged, or too large for the memory of this computer"));
   return message;
 }
 
+/* owner: (nullable) (transfer full) whose bytes data is. Nobody else refers to them, so they may be changed. */
 static MienGraph *
 read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, const char *folder, GError **error)
 {
-  Onnx__ModelProto *model = (Onnx__ModelProto *) unpack (&onnx__model_proto__descriptor, data, n_bytes, error);
-  const char *other = model != NULL && model->graph == NULL ? mien_onnx_sniff (data, n_bytes) : NULL;
+  g_autoptr (GBytes) bytes = owner;
+  g_autoptr (GArray) payloads = NULL;
+  g_autoptr (GByteArray) rest = NULL;
+  Onnx__ModelProto *model;
+  const char *other;
   MienGraph *graph = NULL;
 
-  g_clear_pointer (&owner, g_bytes_unref); /* protobuf-c has copied everything */
+  if (!check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
+    return NULL;
+  if (bytes != NULL) {
+    payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
+    rest = mien_onnx_cut_payloads ((guint8 *) data, n_bytes, payloads);
+  }
+  model = (Onnx__ModelProto *) (rest != NULL ? unpack (&onnx__model_proto__descriptor, rest->data, rest->len, error)
+                                             : unpack (&onnx__model_proto__descriptor, data, n_bytes, error));
+  other = model != NULL && model->graph == NULL ? mien_onnx_sniff (data, n_bytes) : NULL;
+  if (rest == NULL)
+    g_clear_pointer (&bytes, g_bytes_unref); /* protobuf-c has copied everything */
   if (model == NULL)
     return NULL;
   if (model->graph != NULL)
-    graph = read_model (model, folder, error);
+    graph = read_model (model, folder, bytes, rest != NULL ? payloads : NULL, error);
   else
     FAIL (FORMAT, "%s", other != NULL ? other : _("is not an ONNX network: there is no graph in it"));
   onnx__model_proto__free_unpacked (model, NULL);
@@ -516,10 +542,11 @@ mien_onnx_read_tensor (const char *path, GError **error)
     gsize n;
     const guint8 *data = g_bytes_get_data (bytes, &n);
 
-    proto = (Onnx__TensorProto *) unpack (&onnx__tensor_proto__descriptor, data, n, error);
+    if (check_bytes (&onnx__tensor_proto__descriptor, data, n, error))
+      proto = (Onnx__TensorProto *) unpack (&onnx__tensor_proto__descriptor, data, n, error);
   }
   if (proto != NULL) {
-    tensor = mien_onnx_tensor (proto, &external, error);
+    tensor = mien_onnx_tensor (proto, &external, NULL, error);
     onnx__tensor_proto__free_unpacked (proto, NULL);
   }
   if (tensor == NULL)

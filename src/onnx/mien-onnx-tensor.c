@@ -167,11 +167,14 @@ n_values (const Onnx__TensorProto *proto)
   }
 }
 
-/* From this size on a tensor takes the memory in which its bytes are instead of a copy: touching new pages is most of the time of reading. */
-enum { TAKEN_BYTES = 64 * 1024 };
+static void
+drop_owner (gpointer data)
+{
+  g_bytes_unref (data);
+}
 
 static gboolean
-read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **tensor, GError **error)
+read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner, MienTensor **tensor, GError **error)
 {
   const gsize size = mien_type_size (proto->data_type);
   const gboolean raw = proto->has_raw_data && proto->raw_data.len > 0;
@@ -201,7 +204,9 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **
                                : _("its size %s %s asks for %zu numbers, but %zu are there"),
                    text, mien_type_name (proto->data_type), wanted, there);
     }
-    if (raw && wanted >= TAKEN_BYTES) {
+    if (raw && owner != NULL) {
+      *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, drop_owner, g_bytes_ref (owner));
+    } else if (raw && wanted >= MIEN_ONNX_TAKEN_BYTES) {
       *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, free, proto->raw_data.data);
       proto->raw_data.data = NULL;
       proto->raw_data.len = 0;
@@ -222,14 +227,15 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienTensor **
 }
 
 MienTensor *
-mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GError **error)
+mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner, GError **error)
 {
   MienTensor *tensor = NULL;
 
-  if (!read_tensor (proto, external, &tensor, error))
+  if (!read_tensor (proto, external, owner, &tensor, error))
     g_clear_pointer (&tensor, mien_tensor_unref);
   if (proto->has_raw_data) {
-    free (proto->raw_data.data); /* protobuf-c took it with malloc(), as we gave it no other allocator */
+    if (owner == NULL)
+      free (proto->raw_data.data); /* protobuf-c took it with malloc(), as we gave it no other allocator */
     proto->raw_data.data = NULL;
     proto->raw_data.len = 0;
   }

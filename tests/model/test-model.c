@@ -465,6 +465,36 @@ test_odd_files (void)
   g_assert_cmpint (n_wrong, ==, 0);
 }
 
+/* The first predictor goes on with the plan of the trial run; others make theirs. */
+static void
+test_goes_on (void)
+{
+  static const int n_threads[] = { 1, 2, 17 };
+
+  for (gsize t = 0; t < G_N_ELEMENTS (n_threads); t++) {
+    MienThreads *threads = mien_threads_new (n_threads[t]);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (MienModel) model = mien_model_load ("small", &error);
+    g_assert_no_error (error);
+    g_autoptr (MienPredictor) first = mien_predictor_new (model, 1, mien_cpu_level (), threads, &error);
+    g_autoptr (MienPredictor) second = mien_predictor_new (model, 1, mien_cpu_level (), threads, &error);
+    const int size = mien_model_get_input_size (model);
+    g_autofree float *pixels = g_new (float, size * size);
+    float want[MIEN_MODEL_MAX_LABELS], got[MIEN_MODEL_MAX_LABELS];
+
+    for (int i = 0; i < size * size; i++)
+      pixels[i] = (float) (i * 7919 % 251);
+    g_assert_true (mien_predictor_run (second, pixels, 1, want, &error));
+    for (int round = 0; round < 3; round++) {
+      g_assert_true (mien_predictor_run (first, pixels, 1, got, &error));
+      g_assert_cmpmem (got, mien_model_get_n_labels (model) * sizeof *got, want, mien_model_get_n_labels (model) * sizeof *want);
+    }
+    g_clear_pointer (&first, mien_predictor_free);
+    g_clear_pointer (&second, mien_predictor_free);
+    mien_threads_free (threads);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -474,6 +504,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model/bad-metadata", test_bad_metadata);
   g_test_add_func ("/model/refused", test_refused);
   g_test_add_func ("/model/predict", test_predict);
+  g_test_add_func ("/model/goes-on", test_goes_on);
   g_test_add_func ("/model/own-copy", test_own_copy);
   g_test_add_func ("/model/save", test_save);
   g_test_add_func ("/model/layers", test_layers);

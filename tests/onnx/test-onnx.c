@@ -608,6 +608,89 @@ test_read_tensor (void)
   mien_test_remove_dir (folder);
 }
 
+/* A tensor of floats 0, 1, 2, ... with its payload before or behind its name. */
+static GByteArray *
+make_large (const char *name, int n, gsize n_bytes, gboolean name_last)
+{
+  g_autofree float *values = g_new (float, n);
+  GByteArray *tensor = name_last ? g_byte_array_new () : make_tensor (name, MIEN_F32, n);
+
+  for (int i = 0; i < n; i++)
+    values[i] = (float) i;
+  if (name_last) {
+    put_int (tensor, 1, n);
+    put_int (tensor, 2, MIEN_F32);
+  }
+  put_bytes (tensor, 9, values, n_bytes);
+  if (name_last)
+    put_text (tensor, 8, name);
+  return tensor;
+}
+
+static void
+check_large (const MienGraph *graph, const char *name, int n)
+{
+  const int index = mien_graph_find (graph, name);
+
+  g_assert_cmpint (index, >=, 0);
+  const MienTensor *tensor = mien_graph_value (graph, index)->tensor;
+  g_assert_cmpuint (tensor->n_elems, ==, n);
+  g_assert_cmpuint ((guintptr) tensor->data % 16, ==, 0);
+  for (int i = 0; i < n; i++)
+    g_assert_cmpfloat (mien_tensor_f32 (tensor)[i], ==, i);
+}
+
+/* Payloads that stay where the file was read to, at any distance from an aligned place; small ones and such as follow each other closely. */
+static void
+test_payloads (void)
+{
+  g_autofree char *folder = mien_test_make_dir (), *path = g_build_filename (folder, "large.onnx", NULL);
+
+  for (int length = 1; length <= 20; length++) {
+    g_autofree char *first = g_strnfill (length, 'a'), *second = g_strnfill (length, 'b');
+    g_autoptr (MienGraph) graph = NULL;
+    g_autoptr (GError) error = NULL;
+    GByteArray *bytes = simple_graph ();
+
+    put_message (bytes, 5, make_large (first, 20000, 80000, length % 2));
+    put_message (bytes, 5, make_large ("small", 30, 120, FALSE));
+    put_message (bytes, 5, make_large (second, 30000 + length, 4 * (30000 + length), FALSE));
+    put_message (bytes, 5, make_large ("c", 20000, 80000, length % 3 == 0));
+    put_message (bytes, 1, make_node ("Identity", "x", NULL, "y"));
+    g_autoptr (GByteArray) model = make_model (8, 17, bytes);
+    g_assert_true (g_file_set_contents (path, (const char *) model->data, model->len, NULL));
+    graph = mien_onnx_read (path, &error);
+    g_assert_no_error (error);
+    check_large (graph, first, 20000);
+    check_large (graph, "small", 30);
+    check_large (graph, second, 30000 + length);
+    check_large (graph, "c", 20000);
+    g_assert_cmpuint (graph->nodes->len, ==, 1);
+  }
+  for (int twice = 0; twice < 2; twice++) { /* too short; two payloads, of which the last one counts */
+    g_autoptr (MienGraph) graph = NULL;
+    g_autoptr (GError) error = NULL;
+    GByteArray *bytes = simple_graph (), *tensor = make_large ("w", 20000, 80000 - 4 * !twice, FALSE);
+    const float ones[20000] = { 1 };
+
+    if (twice)
+      put_bytes (tensor, 9, ones, sizeof ones);
+    put_message (bytes, 5, tensor);
+    put_message (bytes, 1, make_node ("Identity", "x", NULL, "y"));
+    g_autoptr (GByteArray) model = make_model (8, 17, bytes);
+    g_assert_true (g_file_set_contents (path, (const char *) model->data, model->len, NULL));
+    graph = mien_onnx_read (path, &error);
+    if (twice) {
+      g_assert_no_error (error);
+      g_assert_cmpfloat (mien_tensor_f32 (mien_graph_value (graph, mien_graph_find (graph, "w"))->tensor)[0], ==, 1);
+    } else {
+      g_assert_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT);
+      g_assert_nonnull (strstr (error->message, "79996"));
+    }
+  }
+  mien_test_remove_dir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -620,5 +703,6 @@ main (int argc, char **argv)
   g_test_add_func ("/onnx/order-and-old-inputs", test_order_and_old_inputs);
   g_test_add_func ("/onnx/external", test_external);
   g_test_add_func ("/onnx/read-tensor", test_read_tensor);
+  g_test_add_func ("/onnx/payloads", test_payloads);
   return g_test_run ();
 }

@@ -113,7 +113,7 @@ train_of (MienOpCtx *ctx)
     .ctx = ctx,
     .blocked = blocked_of (ctx),
     .backward = backward_of (ctx),
-    .n_tasks = mien_threads_count (ctx->threads),
+    .n_tasks = ctx->n_threads,
   };
 }
 

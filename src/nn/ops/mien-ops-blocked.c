@@ -25,7 +25,7 @@ typedef struct {
   MienBlockedFn run;
   const MienWinogradKernels *winograd;
   MienWinogradKind kind; /* by these kernels instead of run, rows 0: not */
-  void *packed; /* (nullable) */
+  void *packed; /* (nullable) in pages of the plan */
   float *bias;  /* (nullable) */
   int n_rows;
   double work; /* multiply-adds, for sharing out */
@@ -42,7 +42,6 @@ free_state (gpointer data)
 {
   State *state = data;
 
-  g_aligned_free (state->packed);
   g_free (state->bias);
   g_free (state);
 }
@@ -180,13 +179,13 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
   if (kernels->lanes == state->winograd->lanes) /* not on tiles */
     state->kind = mien_winograd_choose (state->winograd, shape);
   if (state->kind.rows == 0) {
-    state->packed = g_aligned_alloc (mien_blocked_conv_size (kernels, shape), mien_type_size (blocked_type (ctx)), 64);
+    state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (blocked_type (ctx)));
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
     return;
   }
-  state->packed = g_aligned_alloc (1, mien_winograd_size (state->winograd, shape, state->kind), 64);
+  state->packed = mien_pages_take (ctx->pages, mien_winograd_size (state->winograd, shape, state->kind));
   mien_winograd_pack (state->winograd, shape, state->kind, ctx->in[1]->data, state->packed);
-  prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->kind, mien_threads_count (ctx->threads));
+  prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->kind, ctx->n_threads);
 }
 
 static gboolean
@@ -208,11 +207,11 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
     state->run = kernels->stem;
     state->n_rows = mien_blocked_stem_rows (shape);
     state->work *= shape->c;
-    state->packed = g_aligned_alloc (mien_blocked_stem_size (kernels, shape), sizeof (float), 64);
+    state->packed = mien_pages_take (ctx->pages, mien_blocked_stem_size (kernels, shape) * sizeof (float));
     mien_blocked_pack_stem (kernels, shape, ctx->in[1]->data, state->packed);
   } else if (is (ctx, "BlockedDepth")) {
     state->run = kernels->depth;
-    state->packed = g_aligned_alloc (mien_blocked_depth_size (kernels, shape), sizeof (float), 64);
+    state->packed = mien_pages_take (ctx->pages, mien_blocked_depth_size (kernels, shape) * sizeof (float));
     mien_blocked_pack_depth (kernels, shape, ctx->in[1]->data, state->packed);
   } else {
     state->run = is (ctx, "BlockedMaxPool") ? kernels->max_pool : kernels->average_pool;
@@ -313,7 +312,7 @@ run_global_average (MienOpCtx *ctx, GError **error)
 }
 
 const MienOp mien_ops_blocked[] = {
-  { "mien", "BlockedConv", 1, 0, 2, 4, 1, 0, infer_blocked, prepare_blocked, run_blocked },
+  { "mien", "BlockedConv", 1, 0, 2, 4, 1, MIEN_OP_PACKS, infer_blocked, prepare_blocked, run_blocked },
   { "mien", "BlockedStem", 1, 0, 2, 3, 1, 0, infer_blocked, prepare_blocked, run_blocked },
   { "mien", "BlockedDepth", 1, 0, 2, 4, 1, 0, infer_blocked, prepare_blocked, run_blocked },
   { "mien", "BlockedMaxPool", 1, 0, 1, 1, 1, 0, infer_blocked, prepare_blocked, run_blocked },

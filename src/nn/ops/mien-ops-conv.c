@@ -144,7 +144,7 @@ prepare_state (MienOpCtx *ctx, const MienConvShape *shape, const MienTensor *w, 
   }
   prep->state = state;
   prep->free_state = free_conv;
-  prep->scratch_bytes = state->packed_bytes + mien_conv_scratch (&ctx->kernels->gemm, shape, mien_threads_count (ctx->threads));
+  prep->scratch_bytes = state->packed_bytes + mien_conv_scratch (&ctx->kernels->gemm, shape, ctx->n_threads);
 }
 
 static void
@@ -318,7 +318,7 @@ prepare_grad_w (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   prep->free_state = free_conv;
   if (!read_conv (ctx, ctx->in[0], ctx->in[2], &state->shape, &window, error))
     return FALSE;
-  prep->scratch_bytes = mien_conv_grad_w_scratch (&ctx->kernels->gemm, &state->shape, mien_threads_count (ctx->threads));
+  prep->scratch_bytes = mien_conv_grad_w_scratch (&ctx->kernels->gemm, &state->shape, ctx->n_threads);
   return TRUE;
 }
 

@@ -14,18 +14,9 @@
 
 typedef struct {
   MienDenseShape shape;
-  void *packed;
+  void *packed; /* in pages of the plan */
   gboolean round; /* X is f32, the kernel takes bfloat16 */
 } State;
-
-static void
-free_state (gpointer data)
-{
-  State *state = data;
-
-  g_aligned_free (state->packed);
-  g_free (state);
-}
 
 static int
 attr (const MienOpCtx *ctx, const char *name)
@@ -122,11 +113,11 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   gint64 length;
 
   prep->state = state;
-  prep->free_state = free_state;
+  prep->free_state = g_free;
   if (!read_dense (ctx, &state->shape, &length, error))
     return FALSE;
   g_autofree int *order = is_blocked (ctx) ? order_of (ctx) : NULL;
-  state->packed = g_aligned_alloc (1, mien_dense_packed_bytes (kernels, &state->shape), 64);
+  state->packed = mien_pages_take (ctx->pages, mien_dense_packed_bytes (kernels, &state->shape));
   mien_dense_pack (kernels, &state->shape, ctx->in[1]->data, trans_b ? 1 : columns, trans_b ? columns : 1, order, state->packed);
   state->round = kernels->bf16 && !is_blocked (ctx);
   if (state->round)
@@ -156,6 +147,6 @@ run_dense (MienOpCtx *ctx, GError **error)
 }
 
 const MienOp mien_ops_dense[] = {
-  { "mien", "BlockedDense", 1, 0, 2, 3, 1, 0, infer_dense, prepare_dense, run_dense },
+  { "mien", "BlockedDense", 1, 0, 2, 3, 1, MIEN_OP_PACKS, infer_dense, prepare_dense, run_dense },
   { NULL },
 };

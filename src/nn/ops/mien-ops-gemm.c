@@ -107,7 +107,7 @@ prepare_gemm (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   state->tail.lo = mien_node_float (ctx->node, "mien.lo", -INFINITY);
   state->tail.hi = mien_node_float (ctx->node, "mien.hi", INFINITY);
   pack_constant (ctx, state);
-  prep->scratch_bytes = mien_gemm_scratch (&ctx->kernels->gemm, &state->shape, mien_threads_count (ctx->threads)) +
+  prep->scratch_bytes = mien_gemm_scratch (&ctx->kernels->gemm, &state->shape, ctx->n_threads) +
                         (state->alpha != 1 ? ctx->in[0]->n_elems * sizeof (float) + 64 : 0);
   return TRUE;
 }
@@ -249,7 +249,7 @@ prepare_matmul (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
     state->shape.m *= state->n_batches;
     state->n_batches = state->n_batches > 0;
   }
-  prep->scratch_bytes = mien_gemm_scratch (&ctx->kernels->gemm, &state->shape, mien_threads_count (ctx->threads));
+  prep->scratch_bytes = mien_gemm_scratch (&ctx->kernels->gemm, &state->shape, ctx->n_threads);
   return TRUE;
 }
 

@@ -160,7 +160,7 @@ prepare_separable (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   layer->point_bias = dup_bias (ctx, 5, point->k, kernels->lanes);
   state->buffer_bytes = mien_blocked_separable_buffer (kernels, layer);
   state->work = (double) point->n * point->p * point->q * point->c * (depth->r * depth->s + (double) point->k);
-  prep->scratch_bytes = state->buffer_bytes * mien_threads_count (ctx->threads);
+  prep->scratch_bytes = state->buffer_bytes * ctx->n_threads;
   return TRUE;
 }
 
