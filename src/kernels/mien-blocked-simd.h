@@ -35,6 +35,12 @@ typedef struct {
   bool first, last;                    /* chunk of input channels */
 } Row;
 
+INLINE bool
+has_clamp (const MienBlockedShape *shape)
+{
+  return shape->lo > -__builtin_inff () || shape->hi < __builtin_inff ();
+}
+
 /* What row points to is read before the first store: for the compiler, a store may change any of it. */
 INLINE void
 finish_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
@@ -43,6 +49,7 @@ finish_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
   const Elem *residual = last ? row->residual : NULL;
   const ptrdiff_t residual_plane = row->residual_plane, y_plane = row->y_plane;
   const Vec lo = splat (row->shape->lo), hi = splat (row->shape->hi);
+  const bool clamps = last && has_clamp (row->shape);
   Elem *y = row->y + q * LANES;
 
   if (residual != NULL)
@@ -51,7 +58,7 @@ finish_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
 #pragma GCC unroll 12
       for (int i = 0; i < QT; i++)
         acc[g][i] += read_elems (residual + g * residual_plane + (q + i) * LANES);
-  if (last)
+  if (clamps)
 #pragma GCC unroll 4
     for (int g = 0; g < G; g++)
 #pragma GCC unroll 12
@@ -292,103 +299,7 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 
 #include "kernels/mien-stem-simd.h"
 
-/* Depthwise: one block, QT pixels. */
-INLINE void
-depth_tile (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
-{
-  const Elem *x = row->x + q * step;
-  const float *w = row->w;
-  Vec acc[4][12];
-
-  start_tile (row, G, QT, acc, q);
-  for (int r = 0; r < row->shape->r; r++) {
-    const Elem *at = x + r * row->x_row;
-    for (int s = 0; s < row->shape->s; s++, at += row->x_tap, w += LANES) {
-      const Vec weights = load (w);
-#pragma GCC unroll 12
-      for (int i = 0; i < QT; i++)
-        acc[0][i] += weights * read_elems (at + i * step);
-    }
-  }
-  finish_tile (row, G, QT, acc, q);
-}
-
-/* The same for windows of three columns side by side: a pixel of x is read once for the three results that it is part of. */
-INLINE void
-depth_tile_3 (const Row *row, const int G, const int QT, const ptrdiff_t step, int q)
-{
-  const Elem *x = row->x + q * step;
-  const float *w = row->w;
-  Vec acc[4][12];
-
-  start_tile (row, G, QT, acc, q);
-  for (int r = 0; r < row->shape->r; r++, x += row->x_row, w += 3 * LANES) {
-    const Vec w0 = load (w), w1 = load (w + LANES), w2 = load (w + 2 * LANES);
-#pragma GCC unroll 14
-    for (int i = 0; i < QT + 2; i++) {
-      const Vec value = read_elems (x + i * LANES);
-      if (i < QT)
-        acc[0][i] += w0 * value;
-      if (i > 0 && i <= QT)
-        acc[0][i - 1] += w1 * value;
-      if (i > 1)
-        acc[0][i - 2] += w2 * value;
-    }
-  }
-  finish_tile (row, G, QT, acc, q);
-}
-
-#if GROUP == 4 && REGISTERS == 16
-DEFINE_ROW (depth_3, depth_tile_3, 1, 8, LANES)
-#else
-DEFINE_ROW (depth_3, depth_tile_3, 1, 12, LANES)
-#endif
-DEFINE_ROW (depth_1, depth_tile, 1, 12, LANES)
-DEFINE_ROW (depth_2, depth_tile, 1, 12, 2 * LANES)
-DEFINE_ROW (depth_n, depth_tile, 1, 12, row->shape->stride_w * LANES)
-
-static RowFn
-depth_row_of (const MienBlockedShape *shape)
-{
-  if (shape->stride_w == 1)
-    return shape->s == 3 && shape->dilation_w == 1 ? depth_3 : depth_1;
-  return shape->stride_w == 2 ? depth_2 : depth_n;
-}
-
-static void
-depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
-{
-  const RowFn run = depth_row_of (shape);
-  const int blocks = blocks_of (shape->k);
-  Row row = {
-    .shape = shape,
-    .x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES * shape->dilation_h,
-    .x_tap = (ptrdiff_t) shape->dilation_w * LANES,
-    .first = true,
-    .last = true,
-  };
-
-  for (int unit = first; unit < end; unit++) {
-    const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
-    row.w = (const float *) args->w + (ptrdiff_t) block * shape->r * shape->s * LANES;
-    row.bias = args->bias != NULL ? args->bias + (ptrdiff_t) block * LANES : NULL;
-    row.x = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, p * shape->stride_h - shape->pad_top) -
-            (ptrdiff_t) shape->pad_left * LANES;
-    row.y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
-    if (args->residual != NULL)
-      row.residual = (const Elem *) args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, n, block, p);
-    for (int v = 0; v < LANES; v += WIDTH) {
-      const Row part = {
-        .shape = shape, .x_row = row.x_row, .x_tap = row.x_tap, .first = true, .last = true,
-        .x = row.x + v, .w = (const float *) row.w + v, .y = row.y + v,
-        .bias = row.bias != NULL ? row.bias + v : NULL,
-        .residual = row.residual != NULL ? row.residual + v : NULL,
-      };
-      run (&part);
-    }
-    zero_halo (shape, row.y, p);
-  }
-}
+#include "kernels/mien-depth-simd.h"
 
 #if TILES
 #define separable NULL
@@ -396,102 +307,7 @@ depth (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, in
 #include "kernels/mien-separable-simd.h"
 #endif
 
-/* Pools: only pixels of the picture count, the halo does not. v: the first of WIDTH channels. */
-INLINE Vec
-pool_pixel (const MienBlockedShape *shape, const Elem *const *rows, int n_rows, int v, int q, const bool average)
-{
-  Vec result = (Vec) { 0 };
-  int found = 0;
-
-  for (int r = 0; r < n_rows; r++) {
-    for (int s = 0; s < shape->s; s++) {
-      const int w = q * shape->stride_w + s * shape->dilation_w - shape->pad_left;
-      if (w < 0 || w >= shape->w)
-        continue;
-      const Vec value = read_elems (rows[r] + v + (ptrdiff_t) w * LANES);
-      result = average ? result + value : found == 0 ? value : max_vec (value, result);
-      found++;
-    }
-  }
-  return average && found > 0 ? result / splat ((float) found) : result;
-}
-
-/* Pixels from .. to - 1 of a row, whose windows of S columns side by side lie within the picture. */
-INLINE void
-pool_inside (const MienBlockedShape *shape, const Elem *const *rows, int n_rows, int v, const int S, int from, int to, Elem *y, const bool average)
-{
-  const Vec share = splat (1.f / (float) (n_rows * S));
-
-  for (int q = from; q < to; q++) {
-    const ptrdiff_t at = ((ptrdiff_t) q * shape->stride_w - shape->pad_left) * LANES;
-    Vec result = read_elems (rows[0] + v + at);
-#pragma GCC unroll 3
-    for (int s = 1; s < S; s++) {
-      const Vec value = read_elems (rows[0] + v + at + s * LANES);
-      result = average ? result + value : max_vec (value, result);
-    }
-    for (int r = 1; r < n_rows; r++)
-#pragma GCC unroll 3
-      for (int s = 0; s < S; s++) {
-        const Vec value = read_elems (rows[r] + v + at + s * LANES);
-        result = average ? result + value : max_vec (value, result);
-      }
-    write_elems (y + (ptrdiff_t) q * LANES, average ? result * share : result);
-  }
-}
-
-INLINE void
-pool_row (const MienBlockedShape *shape, const Elem *const *rows, int n_rows, int v, Elem *y, const bool average)
-{
-  int q = 0;
-
-  if (shape->dilation_w == 1 && (shape->s == 2 || shape->s == 3) && n_rows > 0) {
-    const int inside = shape->w - shape->s + shape->pad_left; /* the last column where a window may begin, pad_left added */
-    const int to = inside < 0 ? 0 : inside / shape->stride_w + 1 < shape->q ? inside / shape->stride_w + 1 : shape->q;
-    for (; q < shape->q && q * shape->stride_w < shape->pad_left; q++)
-      write_elems (y + (ptrdiff_t) q * LANES, pool_pixel (shape, rows, n_rows, v, q, average));
-    if (q < to && shape->s == 2)
-      pool_inside (shape, rows, n_rows, v, 2, q, to, y, average);
-    else if (q < to)
-      pool_inside (shape, rows, n_rows, v, 3, q, to, y, average);
-    q = q < to ? to : q;
-  }
-  for (; q < shape->q; q++)
-    write_elems (y + (ptrdiff_t) q * LANES, pool_pixel (shape, rows, n_rows, v, q, average));
-}
-
-INLINE void
-pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end, const bool average)
-{
-  const int blocks = blocks_of (shape->k);
-
-  for (int unit = first; unit < end; unit++) {
-    const int n = unit / (blocks * shape->p), block = unit / shape->p % blocks, p = unit % shape->p;
-    Elem *y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, n, block, p);
-    const Elem *rows[MIEN_BLOCKED_MAX_POOL];
-    int n_rows = 0;
-    for (int r = 0; r < shape->r; r++) {
-      const int h = p * shape->stride_h + r * shape->dilation_h - shape->pad_top;
-      if (h >= 0 && h < shape->h)
-        rows[n_rows++] = (const Elem *) args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, h);
-    }
-    for (int v = 0; v < LANES; v += WIDTH)
-      pool_row (shape, rows, n_rows, v, y + v, average);
-    zero_halo (shape, y, p);
-  }
-}
-
-static void
-max_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
-{
-  pool (shape, args, first, end, false);
-}
-
-static void
-average_pool (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int end)
-{
-  pool (shape, args, first, end, true);
-}
+#include "kernels/mien-pool-simd.h"
 
 static void
 mean (const MienBlockedShape *shape, const void *x, float *y)

@@ -14,7 +14,8 @@
  * Separable  Depth and a 1 x 1 convolution behind it, some rows at a time, so that what lies between them stays in cache. Rows are n * p
  * Pool     maximum, or average over the pixels of the input that the window covers; windows of MIEN_BLOCKED_MAX_POOL rows at most
  * bfloat16 activations and the weights of Conv are bfloat16 (rounded to nearest even); pairs of input channels lie together in packed
- *          weights: [..][lanes / 2][group * lanes][2]; x of Stem, the weights of Stem and Depth, and biases stay f32
+ *          weights: [..][lanes / 2][group * lanes][2]; x of Stem, the weights of Stem and Depth, and biases are f32, but
+ *          Depth rounds its weights where it multiplies pairs of pixels: 3 x 3, no stride and no dilation from column to column
  * Memory   writes every pixel of y, its halo and its spare channels included; arrays do not overlap, except residual and y
  * Errors   none: the caller promises that no padding is wider than x_halo (stem: x is padded while it is read)
  * Thread   pure; the functions compute rows first .. end - 1 of the n * k-groups * P rows they number, so that a caller can share them out */

@@ -3,15 +3,14 @@
  * cache, where the tiles of the 1 x 1 convolution read them at once. Either half computes what it would have computed alone, to the bit. */
 
 static void
-depth_rows (const MienBlockedSeparable *layer, const Elem *x, Elem *buffer, int n, int p0, int n_rows)
+depth_to_buffer (const MienBlockedSeparable *layer, const Elem *x, Elem *buffer, int n, int p0, int n_rows)
 {
   const MienBlockedShape *shape = &layer->depth;
-  const RowFn run = depth_row_of (shape);
   const int blocks = blocks_of (shape->k);
-  const ptrdiff_t line = (ptrdiff_t) shape->q * LANES;
+  const ptrdiff_t line = (ptrdiff_t) shape->q * LANES, x_line = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
   Row row = {
     .shape = shape,
-    .x_row = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES * shape->dilation_h,
+    .x_row = x_line * shape->dilation_h,
     .x_tap = (ptrdiff_t) shape->dilation_w * LANES,
     .y = buffer,
     .first = true,
@@ -21,11 +20,10 @@ depth_rows (const MienBlockedSeparable *layer, const Elem *x, Elem *buffer, int 
   for (int block = 0; block < blocks; block++) {
     row.w = (const float *) layer->depth_w + (ptrdiff_t) block * shape->r * shape->s * LANES;
     row.bias = layer->depth_bias != NULL ? layer->depth_bias + (ptrdiff_t) block * LANES : NULL;
-    for (int p = p0; p < p0 + n_rows; p++, row.y += line) {
-      row.x = x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, p * shape->stride_h - shape->pad_top) -
-              (ptrdiff_t) shape->pad_left * LANES;
-      run (&row);
-    }
+    row.x = x + offset_of (blocks, shape->h, shape->w, shape->x_halo, n, block, p0 * shape->stride_h - shape->pad_top) -
+            (ptrdiff_t) shape->pad_left * LANES;
+    depth_rows (&row, n_rows, x_line * shape->stride_h, line);
+    row.y += n_rows * line;
   }
 }
 
@@ -48,7 +46,7 @@ separable (const MienBlockedSeparable *layer, const void *x, const void *residua
   while (first < end) { /* rows of one picture */
     const int n = first / shape->p, p0 = first % shape->p, left = end - first < shape->p - p0 ? end - first : shape->p - p0;
     const int n_rows = left < layer->n_rows ? left : layer->n_rows;
-    depth_rows (layer, x, buffer, n, p0, n_rows);
+    depth_to_buffer (layer, x, buffer, n, p0, n_rows);
     row.x_plane = n_rows * line;
     for (int g = 0; g < n_groups; g++) {
       row.w = (const Elem *) layer->point_w + g * per_group;

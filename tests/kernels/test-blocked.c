@@ -37,8 +37,14 @@ random_shape (MienCheck *check, Kind kind)
     };
     if (kind >= DEPTH)
       shape.k = shape.c;
+    const gboolean usual = (kind == DEPTH || kind == MAX_POOL) && g_rand_boolean (random); /* what has kernels of its own */
+    if (usual) {
+      shape.r = shape.s = kind == DEPTH ? 3 : g_rand_int_range (random, 2, 4);
+      shape.stride_h = shape.stride_w = kind == DEPTH ? 1 : 2;
+      shape.dilation_h = shape.dilation_w = 1;
+    }
     shape.pad_top = g_rand_int_range (random, 0, shape.r);
-    shape.pad_left = g_rand_int_range (random, 0, shape.s);
+    shape.pad_left = g_rand_int_range (random, 0, usual && kind == MAX_POOL ? shape.s - 1 : shape.s);
     const int below = g_rand_int_range (random, 0, shape.r), right = g_rand_int_range (random, 0, shape.s);
     shape.x_halo = MAX (MAX (shape.pad_top, shape.pad_left), MAX (below, right)) + g_rand_int_range (random, 0, 2);
     shape.p = (shape.h + shape.pad_top + below - (shape.r - 1) * shape.dilation_h - 1);
@@ -215,7 +221,7 @@ check_kind (MienCheck *check, Kind kind, Table table)
     if (bf16) { /* the formula gets what the kernel gets */
       if (kind != STEM)
         round_to_bf16 (x, n_x);
-      if (kind == CONV)
+      if (kind == CONV || (kind == DEPTH && shape.r == 3 && shape.s == 3 && shape.stride_w == 1 && shape.dilation_w == 1))
         round_to_bf16 (w, n_w);
       if (residual != NULL)
         round_to_bf16 (residual, n_y);

@@ -144,6 +144,8 @@ check_separable_of (MienCheck *check, gboolean bf16)
     if (bf16) {
       round_to_bf16 (x, n_x);
       round_to_bf16 (w2, k * c);
+      if (depth.r == 3 && depth.s == 3 && depth.stride_w == 1 && depth.dilation_w == 1)
+        round_to_bf16 (w1, c * 9);
       if (residual != NULL)
         round_to_bf16 (residual, n_y);
     }
