@@ -308,31 +308,10 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 #endif
 
 #include "kernels/mien-pool-simd.h"
-
-static void
-mean (const MienBlockedShape *shape, const void *x, float *y)
-{
-  const int blocks = blocks_of (shape->c);
-
-  for (int i = 0; i < shape->n * blocks; i++) {
-    const int c = i % blocks * LANES, n_lanes = shape->c - c < LANES ? shape->c - c : LANES;
-    float means[LANES];
-    for (int v = 0; v < LANES; v += WIDTH) {
-      Vec sum = (Vec) { 0 };
-      for (int h = 0; h < shape->h; h++) {
-        const Elem *row = (const Elem *) x + offset_of (1, shape->h, shape->w, shape->x_halo, i, 0, h) + v;
-        for (int w = 0; w < shape->w; w++)
-          sum += read_elems (row + (ptrdiff_t) w * LANES);
-      }
-      store (means + v, sum / splat ((float) shape->h * (float) shape->w));
-    }
-    memcpy (y, means, n_lanes * sizeof *y);
-    y += n_lanes;
-  }
-}
+#include "kernels/mien-mean-simd.h"
 
 void
 NAME (blocked_kernels_init) (MienBlockedKernels *self)
 {
-  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, mean, separable };
+  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, mean, conv_mean, separable };
 }

@@ -83,6 +83,9 @@ typedef struct {
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
   /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
   void (*mean) (const MienBlockedShape *shape, const void *x, float *y);
+  /* y[N][K] of floats, the mean of every plane that conv would give, which is linear: w once times what all windows add up to. Weights as for
+   * conv; no clamp, no residual. sums: the caller's, C in whole blocks x R x S floats. (nullable) */
+  void (*conv_mean) (const MienBlockedShape *shape, const MienBlockedArgs *args, float *sums);
   MienBlockedSeparableFn separable; /* (nullable) */
   MienBlockedPairFn pair; /* (nullable) */
 } MienBlockedKernels;

@@ -52,6 +52,8 @@ sum_length (const MienOpCtx *ctx)
     return n_elems (b) + n_elems (ctx->in[3]) / dim (ctx->in[3], 0);
   if (g_str_equal (op, "Separable")) /* depthwise for C channels, and 1 x 1 of C for K */
     return (n_elems (b) + n_elems (ctx->in[2])) / dim (ctx->in[2], 0);
+  if (g_str_equal (op, "ConvMean")) /* all windows of x, and their sums times w */
+    return n_elems (b) / dim (b, 0) + n_elems (a) * dim (b, 2) * dim (b, 3) / MAX (n_elems (ctx->out[0]), 1);
   if (g_str_equal (op, "Dense"))
     return n_elems (a) / dim (a, 0);
   if (g_str_equal (op, "MatMul"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Blocked layouts: convolutions and pools are exchanged for their blocked forms, a value is brought back to the plain layout where
  * something else reads it. Sums of two blocked values join the convolution that comes last, and a Relu behind it too; a 1 x 1 convolution
- * joins the depthwise one before it. Dense layers with constant weights read blocked values as they are, through Flatten.
+ * joins the depthwise one before it, a mean of all pixels the convolution. Dense layers with constant weights read blocked values as they are, through Flatten.
  *
  * Every plain value keeps its index: where it is still needed, FromBlocked writes it. */
 #include "nn/mien-passes.h"
@@ -275,18 +275,6 @@ convert_pool (Layout *self, const MienNode *node)
   return TRUE;
 }
 
-static gboolean
-convert_global_average (Layout *self, const MienNode *node)
-{
-  const int x = twin_of (self, node->inputs[0]);
-
-  if (x < 0)
-    return FALSE;
-  add (self, "BlockedGlobalAverage", node, &x, 1, node->outputs[0], channels_of (self, x));
-  self->exists[node->outputs[0]] = TRUE;
-  return TRUE;
-}
-
 /* The convolution that alone writes the blocked twin of value, can still take something on, and that nobody else reads. */
 static MienNode *
 open_conv (const Layout *self, int value)
@@ -302,6 +290,26 @@ open_conv (const Layout *self, int value)
       (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth") && !g_str_equal (node->op, "BlockedStem")))
     return NULL;
   return node;
+}
+
+/* Behind a convolution with nothing between, the two become one. */
+static gboolean
+convert_global_average (Layout *self, const MienNode *node)
+{
+  const int x = twin_of (self, node->inputs[0]), y = node->outputs[0];
+  MienNode *conv = self->blocking != MIEN_BLOCK_TILES ? open_conv (self, node->inputs[0]) : NULL;
+
+  if (x < 0)
+    return FALSE;
+  if (conv != NULL && g_str_equal (conv->op, "BlockedConv") && conv->n_inputs < 4) {
+    conv->op = g_intern_static_string ("BlockedConvMean");
+    conv->outputs[0] = y;
+    mien_graph_value (self->graph, y)->producer = mien_graph_value (self->graph, x)->producer;
+  } else {
+    add (self, "BlockedGlobalAverage", node, &x, 1, y, channels_of (self, x));
+  }
+  self->exists[y] = TRUE;
+  return TRUE;
 }
 
 static gboolean
@@ -403,7 +411,8 @@ convert (Layout *self, const MienNode *node)
 static gint64
 padding_of (const MienGraph *graph, const MienNode *node)
 {
-  if (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth") && !is_separable (node))
+  if (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedConvMean") && !g_str_equal (node->op, "BlockedDepth") &&
+      !is_separable (node))
     return 0;
   return widest_padding (node, &mien_graph_value (graph, node->inputs[1])->tensor->shape);
 }

@@ -189,6 +189,53 @@ check_mean (MienCheck *check)
   }
 }
 
+/* The mean of what the formula of CONV gives. */
+static void
+check_conv_mean (MienCheck *check)
+{
+  for (Table table = F32; table <= BF16; table++) {
+    MienBlockedKernels kernels;
+
+    init_table (&kernels, table, check->cpu);
+    for (int round = 0; round < 60 && kernels.lanes > 0; round++) {
+      MienBlockedShape shape = random_shape (check, CONV);
+      shape.lo = -INFINITY;
+      shape.hi = INFINITY;
+      const int n_means = shape.n * shape.k, area = shape.p * shape.q, taps = shape.r * shape.s, lanes = kernels.lanes;
+      const gsize n_x = (gsize) shape.n * shape.c * shape.h * shape.w, n_w = (gsize) shape.k * shape.c * taps;
+      const gsize spare = (gsize) (shape.k + lanes - 1) / lanes * lanes;
+      float *x = mien_check_input (check, n_x), *w = mien_check_input (check, n_w), *bias = mien_check_input (check, spare);
+      g_autofree float *y = g_new (float, n_means * area), *want = g_new0 (float, n_means);
+      g_autofree double *magnitude = g_new (double, n_means * area), *size = g_new0 (double, n_means);
+      void *packed = mien_check_output (check, mien_blocked_conv_size (&kernels, &shape));
+      void *blocked = mien_check_output (check, mien_blocked_size (lanes, shape.n, shape.c, shape.h, shape.w, shape.x_halo));
+      float *sums = mien_check_output (check, mien_blocked_size (lanes, 1, shape.c, shape.r, shape.s, 0)), *got = mien_check_output (check, n_means);
+
+      for (gsize i = shape.k; i < spare; i++)
+        bias[i] = 0;
+      if (kernels.bf16) {
+        round_to_bf16 (x, n_x);
+        round_to_bf16 (w, n_w);
+      }
+      compute (&shape, CONV, x, w, round % 3 == 0 ? NULL : bias, NULL, y, magnitude);
+      for (int i = 0; i < n_means; i++) {
+        double sum = 0;
+        for (int k = 0; k < area; k++) {
+          sum += y[i * area + k];
+          size[i] += magnitude[i * area + k] / area;
+        }
+        want[i] = (float) (sum / area);
+      }
+      mien_blocked_pack_conv (&kernels, &shape, w, packed);
+      mien_blocked_from_plain (&kernels, shape.n, shape.c, shape.h, shape.w, shape.x_halo, x, blocked);
+      const MienBlockedArgs args = { blocked, packed, round % 3 == 0 ? NULL : bias, NULL, got };
+      kernels.conv_mean (&shape, &args, sums);
+      mien_check_near (want, got, size, n_means, ((double) shape.c * taps + area + 8) * FLT_EPSILON, "conv-mean");
+      mien_check_clear (check);
+    }
+  }
+}
+
 static void
 check_kind (MienCheck *check, Kind kind, Table table)
 {
@@ -314,6 +361,7 @@ main (int argc, char **argv)
   mien_check_add ("blocked/max-pool", check_max_pool);
   mien_check_add ("blocked/average-pool", check_average_pool);
   mien_check_add ("blocked/mean", check_mean);
+  mien_check_add ("blocked/conv-mean", check_conv_mean);
   mien_check_add ("blocked-bf16/rounding", check_rounding);
   mien_check_add ("blocked-bf16/conv", check_conv_bf16);
   mien_check_add ("blocked-bf16/stem", check_stem_bf16);

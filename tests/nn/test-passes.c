@@ -6,12 +6,12 @@
 #include "mien-test.h"
 #include "nn/mien-plan.h"
 
-enum { N_WANTED = 7 };
+enum { N_WANTED = 8 };
 
 typedef struct {
   MienGraph *graph;
   GRand *random;
-  int kept, middle, dense, pooled, pair, separable, out;
+  int kept, middle, dense, pooled, pair, separable, mean, out;
 } Net;
 
 static int
@@ -101,6 +101,8 @@ make_net (void)
   const int third = conv (&net, unary (&net, "Relu", second), 37, 37, 3, 1, 37, TRUE);
   const int fourth = unary (&net, "Relu", conv (&net, third, 37, 37, 1, 1, 1, TRUE));
   net.separable = binary (&net, "Mul", unary (&net, "Sigmoid", fourth), unary (&net, "Sigmoid", third));
+  /* The mean of a convolution. */
+  net.mean = unary (&net, "GlobalAveragePool", conv (&net, unary (&net, "Relu", conv (&net, x, 1, 20, 3, 1, 1, TRUE)), 20, 9, 3, 2, 1, TRUE));
   x = unary (&net, "Relu", norm (&net, conv (&net, x, 1, 24, 3, 1, 1, FALSE), 24));
   net.kept = x;
   x = pool (&net, "MaxPool", x);
@@ -126,14 +128,15 @@ make_net (void)
   mien_graph_add_output (net.graph, net.pooled);
   mien_graph_add_output (net.graph, net.pair);
   mien_graph_add_output (net.graph, net.separable);
+  mien_graph_add_output (net.graph, net.mean);
   return net;
 }
 
-/* The values out, kept, middle, dense, pooled, pair and separable after one run. */
+/* The values out, kept, middle, dense, pooled, pair, separable and mean after one run. */
 static void
 run (Net *net, MienPlanOptions options, const MienTensor *x, MienTensor *values[N_WANTED])
 {
-  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled, net->pair, net->separable };
+  const int keep[] = { net->kept, net->middle }, wanted[] = { net->out, net->kept, net->middle, net->dense, net->pooled, net->pair, net->separable, net->mean };
   g_autoptr (GError) error = NULL;
 
   options.keep = keep;

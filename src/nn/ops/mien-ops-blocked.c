@@ -6,6 +6,7 @@
  *   BlockedStem (X, W, B?) -> Y                 X plain; attribute pool 1: a maximum over 2 x 2 follows
  *   BlockedDepth (X, W, B?, residual?) -> Y     depthwise              BlockedMaxPool, BlockedAveragePool (X) -> Y
  *   BlockedGlobalAverage (X) -> Y               Y plain [N][C][1][1]
+ *   BlockedConvMean (X, W, B?) -> Y             the same of what BlockedConv gives, without clamp and residual
  *   ToBlocked (X) -> Y, FromBlocked (X) -> Y
  *
  * A blocked tensor has rank 5: [N][C / lanes][H + 2 halo][W + 2 halo][lanes]. Attributes besides those of the plain operator: channels
@@ -16,12 +17,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/mien-kernels.h"
+#include "nn/ops/mien-ops-blocked.h"
 #include "nn/ops/mien-ops-window.h"
 #include "nn/ops/mien-ops.h"
 
 typedef struct {
   MienBlockedShape shape;
+  const MienBlockedKernels *kernels;
   MienBlockedFn run;
   const MienWinogradKernels *winograd;
   MienWinogradKind kind; /* by these kernels instead of run, rows 0: not */
@@ -46,24 +48,106 @@ free_state (gpointer data)
   g_free (state);
 }
 
-static int
-attr (const MienOpCtx *ctx, const char *name)
+int
+mien_blocked_op_attr (const MienOpCtx *ctx, const char *name)
 {
   return (int) mien_node_int (ctx->node, name, 0);
 }
 
-static const MienBlockedKernels *
-kernels_of (const MienOpCtx *ctx)
+const MienBlockedKernels *
+mien_blocked_op_kernels (const MienOpCtx *ctx)
 {
-  if (attr (ctx, "bf16") != 0)
-    return attr (ctx, "tiles") != 0 ? &ctx->kernels->blocked_tiles : &ctx->kernels->blocked_bf16;
+  if (mien_blocked_op_attr (ctx, "bf16") != 0)
+    return mien_blocked_op_attr (ctx, "tiles") != 0 ? &ctx->kernels->blocked_tiles : &ctx->kernels->blocked_bf16;
   return &ctx->kernels->blocked;
 }
 
-static MienType
-blocked_type (const MienOpCtx *ctx)
+MienType
+mien_blocked_op_type (const MienOpCtx *ctx)
 {
-  return attr (ctx, "bf16") != 0 ? MIEN_BF16 : MIEN_F32;
+  return mien_blocked_op_attr (ctx, "bf16") != 0 ? MIEN_BF16 : MIEN_F32;
+}
+
+MienTensor
+mien_blocked_op_plain (const MienOpCtx *ctx)
+{
+  MienTensor plain = *ctx->in[0];
+  const int halo = mien_blocked_op_attr (ctx, "x_halo");
+
+  if (plain.shape.rank == 5) {
+    plain.shape.rank = 4;
+    plain.shape.dim[1] = mien_blocked_op_attr (ctx, "channels");
+    plain.shape.dim[2] -= 2 * halo;
+    plain.shape.dim[3] -= 2 * halo;
+  }
+  return plain;
+}
+
+gboolean
+mien_blocked_op_read_shape (MienOpCtx *ctx, const MienShape *weights, MienBlockedShape *shape, GError **error)
+{
+  const MienTensor x = mien_blocked_op_plain (ctx);
+  MienWindow window;
+
+  if (x.shape.rank != 4)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x.shape.rank);
+  if (!mien_window_read (ctx, &x, weights != NULL ? weights->dim + 2 : NULL, &window, error))
+    return FALSE;
+  *shape = (MienBlockedShape) {
+    .n = (int) x.shape.dim[0],
+    .c = (int) x.shape.dim[1],
+    .h = window.in[1],
+    .w = window.in[2],
+    .x_halo = mien_blocked_op_attr (ctx, "x_halo"),
+    .k = (int) (weights != NULL ? weights->dim[0] : x.shape.dim[1]),
+    .p = window.out[1],
+    .q = window.out[2],
+    .y_halo = mien_blocked_op_attr (ctx, "y_halo"),
+    .r = window.kernel[1],
+    .s = window.kernel[2],
+    .stride_h = window.stride[1],
+    .stride_w = window.stride[2],
+    .dilation_h = window.dilation[1],
+    .dilation_w = window.dilation[2],
+    .pad_top = window.pad_begin[1],
+    .pad_left = window.pad_begin[2],
+    .residual_halo = mien_blocked_op_attr (ctx, "residual_halo"),
+    .lo = mien_node_float (ctx->node, "mien.lo", -INFINITY),
+    .hi = mien_node_float (ctx->node, "mien.hi", INFINITY),
+  };
+  return TRUE;
+}
+
+MienShape
+mien_blocked_op_shape (const MienOpCtx *ctx, gint64 n, gint64 c, gint64 h, gint64 w)
+{
+  const int lanes = mien_blocked_op_kernels (ctx)->lanes, halo = mien_blocked_op_attr (ctx, "y_halo");
+
+  return (MienShape) { .rank = 5, .dim = { n, (c + lanes - 1) / lanes, h + 2 * halo, w + 2 * halo, lanes } };
+}
+
+gboolean
+mien_blocked_op_check_residual (MienOpCtx *ctx, const MienBlockedShape *shape, GError **error)
+{
+  const int lanes = mien_blocked_op_kernels (ctx)->lanes, halo = shape->residual_halo;
+  const MienShape *r = mien_op_has (ctx, 3) ? &ctx->in[3]->shape : NULL;
+
+  if (r == NULL || (r->rank == 5 && r->dim[0] == shape->n && r->dim[1] == (shape->k + lanes - 1) / lanes && r->dim[2] - 2 * halo == shape->p &&
+                    r->dim[3] - 2 * halo == shape->q))
+    return TRUE;
+  return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the two inputs of the sum have different shapes");
+}
+
+float *
+mien_blocked_op_dup_bias (const MienOpCtx *ctx, int input, int n)
+{
+  const int lanes = mien_blocked_op_kernels (ctx)->lanes;
+
+  if (!mien_op_has (ctx, input))
+    return NULL;
+  float *bias = g_new0 (float, (n + lanes - 1) / lanes * lanes);
+  memcpy (bias, ctx->in[input]->data, n * sizeof *bias);
+  return bias;
 }
 
 static gboolean
@@ -75,71 +159,22 @@ is (const MienOpCtx *ctx, const char *op)
 static gboolean
 has_weights (const MienOpCtx *ctx)
 {
-  return is (ctx, "BlockedConv") || is (ctx, "BlockedStem") || is (ctx, "BlockedDepth");
-}
-
-/* The plain tensor that a blocked X stands for. */
-static MienTensor
-plain_input (const MienOpCtx *ctx)
-{
-  MienTensor plain = *ctx->in[0];
-  const int halo = attr (ctx, "x_halo");
-
-  if (plain.shape.rank == 5) {
-    plain.shape.rank = 4;
-    plain.shape.dim[1] = attr (ctx, "channels");
-    plain.shape.dim[2] -= 2 * halo;
-    plain.shape.dim[3] -= 2 * halo;
-  }
-  return plain;
-}
-
-static MienShape
-blocked_shape (const MienOpCtx *ctx, gint64 n, gint64 c, gint64 h, gint64 w)
-{
-  const int lanes = kernels_of (ctx)->lanes, halo = attr (ctx, "y_halo");
-
-  return (MienShape) { .rank = 5, .dim = { n, (c + lanes - 1) / lanes, h + 2 * halo, w + 2 * halo, lanes } };
+  return is (ctx, "BlockedConv") || is (ctx, "BlockedConvMean") || is (ctx, "BlockedStem") || is (ctx, "BlockedDepth");
 }
 
 static gboolean
 read_shape (MienOpCtx *ctx, MienBlockedShape *shape, GError **error)
 {
-  const MienTensor x = plain_input (ctx);
-  MienWindow window;
+  const MienShape x = mien_blocked_op_plain (ctx).shape, *w = has_weights (ctx) ? &ctx->in[1]->shape : NULL;
 
-  if (x.shape.rank != 4)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x.shape.rank);
-  if (has_weights (ctx) && !is (ctx, "BlockedDepth") && ctx->in[1]->shape.dim[1] != x.shape.dim[1]) {
-    g_autofree char *xs = mien_shape_to_string (&x.shape);
-    g_autofree char *ws = mien_shape_to_string (&ctx->in[1]->shape);
+  if (w != NULL && x.rank == 4 && !is (ctx, "BlockedDepth") && w->dim[1] != x.dim[1]) {
+    g_autofree char *xs = mien_shape_to_string (&x);
+    g_autofree char *ws = mien_shape_to_string (w);
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %s and weights %s do not fit together", xs, ws);
   }
-  if (!mien_window_read (ctx, &x, has_weights (ctx) ? ctx->in[1]->shape.dim + 2 : NULL, &window, error))
+  if (!mien_blocked_op_read_shape (ctx, w, shape, error))
     return FALSE;
-  *shape = (MienBlockedShape) {
-    .n = (int) x.shape.dim[0],
-    .c = (int) x.shape.dim[1],
-    .h = window.in[1],
-    .w = window.in[2],
-    .x_halo = attr (ctx, "x_halo"),
-    .k = (int) (has_weights (ctx) ? ctx->in[1]->shape.dim[0] : x.shape.dim[1]),
-    .p = window.out[1],
-    .q = window.out[2],
-    .y_halo = attr (ctx, "y_halo"),
-    .r = window.kernel[1],
-    .s = window.kernel[2],
-    .stride_h = window.stride[1],
-    .stride_w = window.stride[2],
-    .dilation_h = window.dilation[1],
-    .dilation_w = window.dilation[2],
-    .pad_top = window.pad_begin[1],
-    .pad_left = window.pad_begin[2],
-    .residual_halo = attr (ctx, "residual_halo"),
-    .lo = mien_node_float (ctx->node, "mien.lo", -INFINITY),
-    .hi = mien_node_float (ctx->node, "mien.hi", INFINITY),
-    .pool = attr (ctx, "pool") != 0,
-  };
+  shape->pool = mien_blocked_op_attr (ctx, "pool") != 0;
   if (shape->pool && (shape->p < 2 || shape->q < 2 || !mien_blocked_stem_can_pool (shape)))
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "a shape that cannot be pooled");
   return TRUE;
@@ -150,36 +185,34 @@ infer_blocked (MienOpCtx *ctx, GError **error)
 {
   MienBlockedShape shape;
 
-  if (!mien_op_check_type (ctx, error, 0, is (ctx, "BlockedStem") ? MIEN_F32 : blocked_type (ctx), 0))
+  if (!mien_op_check_type (ctx, error, 0, is (ctx, "BlockedStem") ? MIEN_F32 : mien_blocked_op_type (ctx), 0))
     return FALSE;
   if (!mien_op_shapes_known (ctx))
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "an input whose size depends on the data");
   if (!read_shape (ctx, &shape, error))
     return FALSE;
-  const MienShape out = blocked_shape (ctx, shape.n, shape.k, shape.pool ? shape.p / 2 : shape.p, shape.pool ? shape.q / 2 : shape.q);
-  mien_op_out (ctx, 0, blocked_type (ctx), &out);
-  if (mien_op_has (ctx, 3)) {
-    const MienShape *r = &ctx->in[3]->shape;
-    const int halo = shape.residual_halo;
-    if (r->rank != 5 || r->dim[0] != shape.n || r->dim[1] != out.dim[1] || r->dim[2] - 2 * halo != shape.p || r->dim[3] - 2 * halo != shape.q)
-      return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "the two inputs of the sum have different shapes");
-  }
-  return TRUE;
+  const MienShape mean = mien_shape (4, shape.n, shape.k, 1, 1);
+  const MienShape out = mien_blocked_op_shape (ctx, shape.n, shape.k, shape.pool ? shape.p / 2 : shape.p, shape.pool ? shape.q / 2 : shape.q);
+  if (is (ctx, "BlockedConvMean"))
+    mien_op_out (ctx, 0, MIEN_F32, &mean);
+  else
+    mien_op_out (ctx, 0, mien_blocked_op_type (ctx), &out);
+  return mien_blocked_op_check_residual (ctx, &shape, error);
 }
 
 static void
 prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
 {
-  const MienBlockedKernels *kernels = kernels_of (ctx);
+  const MienBlockedKernels *kernels = state->kernels;
   const MienBlockedShape *shape = &state->shape;
 
   state->run = kernels->conv;
   state->work *= shape->c;
   state->winograd = kernels->bf16 ? &ctx->kernels->winograd_bf16 : &ctx->kernels->winograd;
-  if (kernels->lanes == state->winograd->lanes) /* not on tiles */
+  if (kernels->lanes == state->winograd->lanes && !is (ctx, "BlockedConvMean")) /* not on tiles */
     state->kind = mien_winograd_choose (state->winograd, shape);
   if (state->kind.rows == 0) {
-    state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (blocked_type (ctx)));
+    state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (mien_blocked_op_type (ctx)));
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
     return;
   }
@@ -191,17 +224,18 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
 static gboolean
 prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
-  const MienBlockedKernels *kernels = kernels_of (ctx);
+  const MienBlockedKernels *kernels = mien_blocked_op_kernels (ctx);
   State *state = g_new0 (State, 1);
   MienBlockedShape *shape = &state->shape;
 
   prep->state = state;
   prep->free_state = free_state;
+  state->kernels = kernels;
   if (!read_shape (ctx, shape, error))
     return FALSE;
   state->n_rows = mien_blocked_rows (kernels, shape, is (ctx, "BlockedConv"));
   state->work = (double) shape->n * shape->k * shape->p * shape->q * shape->r * shape->s;
-  if (is (ctx, "BlockedConv")) {
+  if (is (ctx, "BlockedConv") || is (ctx, "BlockedConvMean")) {
     prepare_conv (ctx, state, prep);
   } else if (is (ctx, "BlockedStem")) {
     state->run = kernels->stem;
@@ -216,11 +250,9 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   } else {
     state->run = is (ctx, "BlockedMaxPool") ? kernels->max_pool : kernels->average_pool;
   }
-  if (mien_op_has (ctx, 2)) {
-    const int lanes = kernels->lanes;
-    state->bias = g_new0 (float, (shape->k + lanes - 1) / lanes * lanes);
-    memcpy (state->bias, ctx->in[2]->data, shape->k * sizeof (float));
-  }
+  if (is (ctx, "BlockedConvMean"))
+    prep->scratch_bytes = mien_blocked_size (kernels->lanes, 1, shape->c, shape->r, shape->s, 0) * sizeof (float);
+  state->bias = mien_blocked_op_dup_bias (ctx, 2, shape->k);
   return TRUE;
 }
 
@@ -252,6 +284,16 @@ run_blocked (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
+static gboolean
+run_conv_mean (MienOpCtx *ctx, GError **error)
+{
+  const State *state = ctx->state;
+  const MienBlockedArgs args = { ctx->in[0]->data, state->packed, state->bias, NULL, ctx->out[0]->data };
+
+  state->kernels->conv_mean (&state->shape, &args, ctx->scratch);
+  return TRUE;
+}
+
 /* Layouts */
 
 static gboolean
@@ -263,8 +305,8 @@ infer_to_blocked (MienOpCtx *ctx, GError **error)
     return FALSE;
   if (x->rank != 4)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x->rank);
-  const MienShape out = blocked_shape (ctx, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
-  mien_op_out (ctx, 0, blocked_type (ctx), &out);
+  const MienShape out = mien_blocked_op_shape (ctx, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
+  mien_op_out (ctx, 0, mien_blocked_op_type (ctx), &out);
   return TRUE;
 }
 
@@ -273,7 +315,7 @@ run_to_blocked (MienOpCtx *ctx, GError **error)
 {
   const gint64 *dim = ctx->in[0]->shape.dim;
 
-  mien_blocked_from_plain (kernels_of (ctx), (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "y_halo"),
+  mien_blocked_from_plain (mien_blocked_op_kernels (ctx), (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], mien_blocked_op_attr (ctx, "y_halo"),
                            ctx->in[0]->data, ctx->out[0]->data);
   return TRUE;
 }
@@ -281,7 +323,7 @@ run_to_blocked (MienOpCtx *ctx, GError **error)
 static gboolean
 infer_from_blocked (MienOpCtx *ctx, GError **error)
 {
-  const MienTensor x = plain_input (ctx);
+  const MienTensor x = mien_blocked_op_plain (ctx);
   MienShape out = x.shape;
 
   if (is (ctx, "BlockedGlobalAverage"))
@@ -295,19 +337,33 @@ run_from_blocked (MienOpCtx *ctx, GError **error)
 {
   const gint64 *dim = ctx->out[0]->shape.dim;
 
-  mien_blocked_to_plain (kernels_of (ctx), (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], attr (ctx, "x_halo"),
+  mien_blocked_to_plain (mien_blocked_op_kernels (ctx), (int) dim[0], (int) dim[1], (int) dim[2], (int) dim[3], mien_blocked_op_attr (ctx, "x_halo"),
                          ctx->in[0]->data, ctx->out[0]->data);
+  return TRUE;
+}
+
+static gboolean
+prepare_global_average (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
+{
+  const MienTensor plain = mien_blocked_op_plain (ctx);
+  const gint64 *dim = plain.shape.dim;
+  State *state = g_new0 (State, 1);
+
+  prep->state = state;
+  prep->free_state = free_state;
+  state->kernels = mien_blocked_op_kernels (ctx);
+  state->shape = (MienBlockedShape) {
+    .n = (int) dim[0], .c = (int) dim[1], .h = (int) dim[2], .w = (int) dim[3], .x_halo = mien_blocked_op_attr (ctx, "x_halo"),
+  };
   return TRUE;
 }
 
 static gboolean
 run_global_average (MienOpCtx *ctx, GError **error)
 {
-  const MienTensor plain = plain_input (ctx);
-  const gint64 *dim = plain.shape.dim;
-  const MienBlockedShape shape = { .n = (int) dim[0], .c = (int) dim[1], .h = (int) dim[2], .w = (int) dim[3], .x_halo = attr (ctx, "x_halo") };
+  const State *state = ctx->state;
 
-  kernels_of (ctx)->mean (&shape, ctx->in[0]->data, ctx->out[0]->data);
+  state->kernels->mean (&state->shape, ctx->in[0]->data, ctx->out[0]->data);
   return TRUE;
 }
 
@@ -317,7 +373,8 @@ const MienOp mien_ops_blocked[] = {
   { "mien", "BlockedDepth", 1, 0, 2, 4, 1, 0, infer_blocked, prepare_blocked, run_blocked },
   { "mien", "BlockedMaxPool", 1, 0, 1, 1, 1, 0, infer_blocked, prepare_blocked, run_blocked },
   { "mien", "BlockedAveragePool", 1, 0, 1, 1, 1, 0, infer_blocked, prepare_blocked, run_blocked },
-  { "mien", "BlockedGlobalAverage", 1, 0, 1, 1, 1, 0, infer_from_blocked, NULL, run_global_average },
+  { "mien", "BlockedGlobalAverage", 1, 0, 1, 1, 1, 0, infer_from_blocked, prepare_global_average, run_global_average },
+  { "mien", "BlockedConvMean", 1, 0, 2, 3, 1, 0, infer_blocked, prepare_blocked, run_conv_mean },
   { "mien", "ToBlocked", 1, 0, 1, 1, 1, 0, infer_to_blocked, NULL, run_to_blocked },
   { "mien", "FromBlocked", 1, 0, 1, 1, 1, 0, infer_from_blocked, NULL, run_from_blocked },
   { NULL },

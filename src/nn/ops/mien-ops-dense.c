@@ -14,6 +14,7 @@
 
 typedef struct {
   MienDenseShape shape;
+  const MienDenseKernels *kernels;
   void *packed; /* in pages of the plan */
   gboolean round; /* X is f32, the kernel takes bfloat16 */
 } State;
@@ -114,6 +115,7 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 
   prep->state = state;
   prep->free_state = g_free;
+  state->kernels = kernels;
   if (!read_dense (ctx, &state->shape, &length, error))
     return FALSE;
   g_autofree int *order = is_blocked (ctx) ? order_of (ctx) : NULL;
@@ -129,7 +131,7 @@ static gboolean
 run_dense (MienOpCtx *ctx, GError **error)
 {
   const State *state = ctx->state;
-  const MienDenseKernels *kernels = kernels_of (ctx);
+  const MienDenseKernels *kernels = state->kernels;
   const void *x = ctx->in[0]->data;
 
   if (state->round) {

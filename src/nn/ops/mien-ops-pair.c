@@ -8,13 +8,14 @@
 
 #include <math.h>
 
-#include "nn/mien-kernels.h"
+#include "nn/ops/mien-ops-blocked.h"
 #include "nn/ops/mien-ops.h"
 
 enum { N = MIEN_BLOCKED_PAIR_CHANNELS, TAPS = 9 };
 
 typedef struct {
   MienBlockedPair pair;
+  MienBlockedPairFn run;
   MienBlockedShape second;
   float first_w[MIEN_BLOCKED_STEM_CHANNELS * TAPS * N], second_w[N * TAPS * N]; /* bfloat16: half of it */
   float first_bias[N], second_bias[N];
@@ -22,29 +23,16 @@ typedef struct {
 
 typedef struct {
   const State *state;
-  MienBlockedPairFn run;
   const float *x;
   void *y;
   int n_tasks;
 } Job;
 
-static int
-attr (const MienOpCtx *ctx, const char *name)
-{
-  return (int) mien_node_int (ctx->node, name, 0);
-}
-
-static const MienBlockedKernels *
-kernels_of (const MienOpCtx *ctx)
-{
-  return attr (ctx, "bf16") != 0 ? &ctx->kernels->blocked_bf16 : &ctx->kernels->blocked;
-}
-
 static gboolean
 read_pair (MienOpCtx *ctx, MienBlockedShape *first, MienBlockedShape *second, GError **error)
 {
   const MienShape *x = &ctx->in[0]->shape, *w1 = &ctx->in[1]->shape, *w2 = &ctx->in[3]->shape;
-  const int pad1 = attr (ctx, "first_pad"), pad2 = attr (ctx, "second_pad");
+  const int pad1 = mien_blocked_op_attr (ctx, "first_pad"), pad2 = mien_blocked_op_attr (ctx, "second_pad");
 
   if (x->rank != 4 || x->dim[1] != w1->dim[1])
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input that does not fit the weights");
@@ -60,7 +48,7 @@ read_pair (MienOpCtx *ctx, MienBlockedShape *first, MienBlockedShape *second, GE
   };
   *second = (MienBlockedShape) {
     .n = first->n, .c = first->k, .h = first->p, .w = first->q, .k = (int) w2->dim[0], .p = first->p + 2 * pad2 - 2, .q = first->q + 2 * pad2 - 2,
-    .y_halo = attr (ctx, "y_halo"),
+    .y_halo = mien_blocked_op_attr (ctx, "y_halo"),
     .r = 3, .s = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = pad2, .pad_left = pad2,
     .lo = mien_node_float (ctx->node, "second.lo", -INFINITY), .hi = mien_node_float (ctx->node, "second.hi", INFINITY),
   };
@@ -78,23 +66,24 @@ infer_pair (MienOpCtx *ctx, GError **error)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "an input whose size depends on the data");
   if (!read_pair (ctx, &first, &second, error))
     return FALSE;
-  const int lanes = kernels_of (ctx)->lanes, halo = second.y_halo;
-  const MienShape out = mien_shape (5, second.n, (second.k + lanes - 1) / lanes, second.p + 2 * halo, second.q + 2 * halo, lanes);
-  mien_op_out (ctx, 0, attr (ctx, "bf16") != 0 ? MIEN_BF16 : MIEN_F32, &out);
+  const MienShape out = mien_blocked_op_shape (ctx, second.n, second.k, second.p, second.q);
+  mien_op_out (ctx, 0, mien_blocked_op_type (ctx), &out);
   return TRUE;
 }
 
 static gboolean
 prepare_pair (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
+  const MienBlockedKernels *kernels = mien_blocked_op_kernels (ctx);
   State *state = g_new0 (State, 1);
   MienBlockedPair *pair = &state->pair;
 
   prep->state = state;
   prep->free_state = g_free;
+  state->run = kernels->pair;
   if (!read_pair (ctx, &pair->first, &state->second, error))
     return FALSE;
-  mien_blocked_pack_pair (kernels_of (ctx), pair->first.c, pair->first.k, state->second.k, ctx->in[1]->data, ctx->in[3]->data, state->first_w,
+  mien_blocked_pack_pair (kernels, pair->first.c, pair->first.k, state->second.k, ctx->in[1]->data, ctx->in[3]->data, state->first_w,
                           state->second_w);
   for (int k = 0; mien_op_has (ctx, 2) && k < pair->first.k; k++)
     state->first_bias[k] = ((const float *) ctx->in[2]->data)[k];
@@ -113,7 +102,7 @@ run_task (void *data, int task, int thread)
   const Job *job = data;
   const long rows = (long) job->state->second.n * job->state->second.p;
 
-  job->run (&job->state->pair, &job->state->second, job->x, job->y, (int) (rows * task / job->n_tasks), (int) (rows * (task + 1) / job->n_tasks));
+  job->state->run (&job->state->pair, &job->state->second, job->x, job->y, (int) (rows * task / job->n_tasks), (int) (rows * (task + 1) / job->n_tasks));
 }
 
 static gboolean
@@ -122,7 +111,7 @@ run_pair (MienOpCtx *ctx, GError **error)
   const State *state = ctx->state;
   const MienBlockedShape *second = &state->second;
   const double work = (double) second->n * second->p * second->q * N * TAPS * (N + state->pair.first.c);
-  Job job = { state, kernels_of (ctx)->pair, ctx->in[0]->data, ctx->out[0]->data };
+  Job job = { state, ctx->in[0]->data, ctx->out[0]->data };
 
   job.n_tasks = work < 500e3 ? 1 : MIN (mien_threads_count (ctx->threads), second->p);
   mien_threads_run (ctx->threads, run_task, &job, job.n_tasks);
