@@ -2,6 +2,7 @@
 /* Blocked tensors: packing, layouts and the table. The kernels are in mien-blocked-simd.h; their reference is the plain convolution
  * of mien-conv.h. */
 #include "kernels/mien-blocked.h"
+#include "kernels/mien-winograd.h"
 #include "kernels/portable/mien-portable.h"
 
 #include <string.h>
@@ -250,22 +251,26 @@ void
 mien_blocked_pack_pair (const MienBlockedKernels *self, int c, int k1, int k2, const float *w1, const float *w2, float *first, void *second)
 {
   enum { N = MIEN_BLOCKED_PAIR_CHANNELS, TAPS = 9 };
-  float *f32 = second;
+  const int n_rows = self->bf16 ? 3 : MIEN_BLOCKED_PAIR_ROWS;
+  float *f32 = second, column[MIEN_BLOCKED_PAIR_ROWS];
   unsigned short *bf16 = second;
 
   for (int i = 0; i < c * TAPS; i++)
     for (int k = 0; k < N; k++)
       *first++ = k < k1 ? w1[k * c * TAPS + i] : 0;
-  for (int r = 0; r < 3; r++)
-    for (int i = 0; i < N; i++)
-      for (int s = 0; s < 3; s++)
-        for (int k = 0; k < N; k++) {
-          const float value = i < k1 && k < k2 ? w2[(k * k1 + i) * TAPS + r * 3 + s] : 0;
+  for (int i = 0; i < N; i++)
+    for (int s = 0; s < 3; s++)
+      for (int k = 0; k < N; k++) {
+        for (int r = 0; r < 3; r++)
+          column[r] = i < k1 && k < k2 ? w2[(k * k1 + i) * TAPS + r * 3 + s] : 0;
+        if (!self->bf16)
+          mien_winograd_filter_4 ((const float[]) { column[0], column[1], column[2] }, column);
+        for (int r = 0; r < n_rows; r++)
           if (self->bf16)
-            bf16[(((r * (N / 2) + i / 2) * 3 + s) * N + k) * 2 + i % 2] = mien_bf16_from_float (value);
+            bf16[(((r * (N / 2) + i / 2) * 3 + s) * N + k) * 2 + i % 2] = mien_bf16_from_float (column[r]);
           else
-            f32[((r * N + i) * 3 + s) * N + k] = value;
-        }
+            f32[((r * N + i) * 3 + s) * N + k] = column[r];
+      }
 }
 
 size_t

@@ -9,7 +9,8 @@
  * Stem     the same with x a plain tensor [N][C][H][W]: first layers of one or three channels; weights [K / lanes][C][R][S][lanes]
  *          and with pool set, where mien_blocked_stem_can_pool(), pooled at once
  * Pair     a stem and a convolution behind it, both 3 x 3 with stride 1, no dilation and up to MIEN_BLOCKED_PAIR_CHANNELS results (the stem of up to
- *          MIEN_BLOCKED_STEM_CHANNELS): half of a wide vector would be empty. Rows are n * p
+ *          MIEN_BLOCKED_STEM_CHANNELS): half of a wide vector would be empty. Rows are n * p; four of a picture (0 .. 3, 4 .. 7) are computed
+ *          together, the Winograd way in one direction (mien-winograd.h), unless it is bfloat16
  * Depth    depthwise, w packed [C / lanes][R][S][lanes]
  * Separable  Depth and a 1 x 1 convolution behind it, some rows at a time, so that what lies between them stays in cache. Rows are n * p
  * Pool     maximum, or average over the pixels of the input that the window covers; windows of MIEN_BLOCKED_MAX_POOL rows at most
@@ -32,6 +33,7 @@ enum {
   MIEN_BLOCKED_STEM_TAPS = 7,
   MIEN_BLOCKED_STEM_STRIDE = 2,
   MIEN_BLOCKED_PAIR_CHANNELS = 8,
+  MIEN_BLOCKED_PAIR_ROWS = 6,
 };
 
 typedef struct {
@@ -115,8 +117,9 @@ void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedS
 /* Chooses how many rows go through at a time, from the shapes alone; returns the bytes of a buffer for them. */
 size_t mien_blocked_separable_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer);
 
-/* w1[K1][C][3][3] and w2[K2][K1][3][3] to floats [C][3][3][PAIR_CHANNELS], and to the kernels' type [3 (row)][K1][3][PAIR_CHANNELS], pairs of K1
- * together where that is bfloat16. K1, K2 filled up with zeros to PAIR_CHANNELS. */
+/* w1[K1][C][3][3] and w2[K2][K1][3][3] to floats [C][3][3][PAIR_CHANNELS], and to [PAIR_ROWS][K1][3][PAIR_CHANNELS] floats, or three rows of
+ * bfloat16, pairs of K1 together. PAIR_ROWS: columns of the second one's filters are transformed as mien_winograd_filter_4() says. K1, K2 filled
+ * up with zeros to PAIR_CHANNELS. */
 void mien_blocked_pack_pair (const MienBlockedKernels *self, int c, int k1, int k2, const float *w1, const float *w2, float *first, void *second);
 
 /* Plain x[N][C][H][W] to blocked and back. */

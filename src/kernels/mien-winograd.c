@@ -178,20 +178,31 @@ typedef unsigned VecU __attribute__ ((vector_size (WIDE * sizeof (unsigned))));
 typedef Vec Filters[AT_ONCE * 9][MAX_WIDTH / WIDE];
 typedef Vec Parts[36][AT_ONCE][MAX_WIDTH / WIDE];
 
-/* G w G^T: w[9] to u[part]. Rows of G: 1, p, p^2 for a point p, divided by the product of its distances from the other finite points. */
+#define ROOT 1.41421356f
+#define THIRD (1 / 3.0f)
+
+/* G. Its rows: 1, p, p^2 for a point p, divided by the product of its distances from the other finite points. */
+static const float g2[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
+static const float g4[6][3] = {
+  { 1, 0, 0 },
+  { -2 * THIRD, -ROOT * THIRD, -THIRD },
+  { -2 * THIRD, ROOT * THIRD, -THIRD },
+  { THIRD / 2, ROOT * THIRD / 2, THIRD },
+  { THIRD / 2, -ROOT * THIRD / 2, THIRD },
+  { 0, 0, 1 },
+};
+
+void
+mien_winograd_filter_4 (const float w[3], float u[6])
+{
+  for (int i = 0; i < 6; i++)
+    u[i] = g4[i][0] * w[0] + g4[i][1] * w[1] + g4[i][2] * w[2];
+}
+
+/* G w G^T: w[9] to u[part]. */
 static inline void
 transform_weights (const int rows, const int columns, int channel, int i, Filters filters, Parts u)
 {
-  static const float g2[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
-  static const float root = 1.41421356f, third = 1 / 3.0f;
-  static const float g4[6][3] = {
-    { 1, 0, 0 },
-    { -2 * third, -root * third, -third },
-    { -2 * third, root * third, -third },
-    { third / 2, root * third / 2, third },
-    { third / 2, -root * third / 2, third },
-    { 0, 0, 1 },
-  };
   const float (*down)[3] = rows == 2 ? g2 : g4, (*across)[3] = columns == 2 ? g2 : g4;
   Vec w[9], half[3];
 

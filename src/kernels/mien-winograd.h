@@ -77,3 +77,6 @@ mien_winograd_m_step (int group, int lanes, int n_tiles)
 
 void mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu);      /* f32 */
 void mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu); /* activations in bfloat16 */
+
+/* G w for tiles of four results in one direction: kernels that do the rest themselves (Pair of mien-blocked.h). */
+void mien_winograd_filter_4 (const float w[3], float u[6]);

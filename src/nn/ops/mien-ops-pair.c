@@ -17,7 +17,7 @@ typedef struct {
   MienBlockedPair pair;
   MienBlockedPairFn run;
   MienBlockedShape second;
-  float first_w[MIEN_BLOCKED_STEM_CHANNELS * TAPS * N], second_w[N * TAPS * N]; /* bfloat16: half of it */
+  float first_w[MIEN_BLOCKED_STEM_CHANNELS * TAPS * N], second_w[N * MIEN_BLOCKED_PAIR_ROWS * 3 * N]; /* bfloat16: a quarter of it */
   float first_bias[N], second_bias[N];
 } State;
 
