@@ -44,7 +44,7 @@ typedef struct {
   int pad_top, pad_left;
   int residual_halo;
   float lo, hi; /* clamp */
-  bool pool;    /* stem only: y is the maximum of each 2 x 2 results, p / 2 rows of q / 2 pixels */
+  bool pool;    /* Stem and mien-winograd.h only: y is the maximum of each 2 x 2 results, p / 2 rows of q / 2 pixels */
 } MienBlockedShape;
 
 typedef struct {

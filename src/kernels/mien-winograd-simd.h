@@ -223,14 +223,27 @@ multiply (const MienWinogradBlock *block, const bool bf16, int G, void *v, const
   }
 }
 
+/* Results as they are stored: pooled or not. */
+INLINE MienBlockedShape
+stored_shape (const MienBlockedShape *shape)
+{
+  MienBlockedShape out = *shape;
+
+  if (shape->pool) {
+    out.p /= 2;
+    out.q /= 2;
+  }
+  return out;
+}
+
 /* A^T M A of one tile and one block of channels, with what comes behind; rows and columns of y beyond the picture are left out. */
 INLINE void
 finish_tile (const MienBlockedShape *shape, const int rows, const int columns, const float *products, ptrdiff_t m_step, Vec bias,
-             const Elem *residual, Elem *y, const int n_rows, const int n_columns)
+             const Elem *residual, Elem *y, ptrdiff_t y_row, const bool pool, const int n_rows, const int n_columns)
 {
-  const ptrdiff_t y_row = row_elems (shape), residual_row = (ptrdiff_t) (shape->q + 2 * shape->residual_halo) * LANES;
+  const ptrdiff_t residual_row = (ptrdiff_t) (shape->q + 2 * shape->residual_halo) * LANES;
   const int tall = rows + 2, wide = columns + 2;
-  Vec v[6], half[24], row[4];
+  Vec v[6], half[24], row[4], above[4];
 
   for (int c = 0; c < wide; c++) {
 #pragma GCC unroll 6
@@ -238,7 +251,19 @@ finish_tile (const MienBlockedShape *shape, const int rows, const int columns, c
       v[r] = load (products + (r * wide + c) * m_step);
     transform_out (rows, v, 1, half + c, wide);
   }
-  for (int r = 0; r < n_rows; r++) {
+  for (int r = 0; pool && r + 1 < n_rows; r += 2) {
+    transform_out (columns, half + r * wide, 1, above, 1);
+    transform_out (columns, half + (r + 1) * wide, 1, row, 1);
+#pragma GCC unroll 2
+    for (int c = 0; c < columns; c += 2) {
+      if (c + 1 >= n_columns)
+        break;
+      const Vec most = max_vec (max_vec (above[c], above[c + 1]), max_vec (row[c], row[c + 1]));
+      write_elems (y + r / 2 * y_row + c / 2 * LANES, clamp (most + bias, shape->lo, shape->hi));
+      __builtin_prefetch (y + r / 2 * y_row + (c + columns) / 2 * LANES, 1);
+    }
+  }
+  for (int r = 0; !pool && r < n_rows; r++) {
     transform_out (columns, half + r * wide, 1, row, 1);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; c++) {
@@ -261,20 +286,26 @@ finish_block (const MienWinogradBlock *block, const int rows, const int columns,
   const int blocks = blocks_of (shape->k);
   const Vec bias = args->bias != NULL ? load (args->bias + (ptrdiff_t) k * LANES) : (Vec) { 0 };
   const float *products = block->products + g * LANES;
+  const MienBlockedShape out = stored_shape (shape);
+  const ptrdiff_t y_row = row_elems (&out);
+  const int pooled = shape->pool ? 2 : 1;
   Place at = place_of (block, rows, columns, block->tile);
 
   for (int i = 0; i < block->n_tiles; i++, products += G * LANES, next_place (block, rows, columns, &at)) {
     const int n_rows = shape->p - at.p < rows ? shape->p - at.p : rows, n_columns = shape->q - at.q < columns ? shape->q - at.q : columns;
-    Elem *y = (Elem *) args->y + offset_of (blocks, shape->p, shape->q, shape->y_halo, at.n, k, at.p);
+    const int p = at.p / pooled, q = at.q / pooled;
+    Elem *y = (Elem *) args->y + offset_of (blocks, out.p, out.q, shape->y_halo, at.n, k, p);
     const Elem *residual = NULL;
     if (args->residual != NULL)
       residual = (const Elem *) args->residual + offset_of (blocks, shape->p, shape->q, shape->residual_halo, at.n, k, at.p) + (ptrdiff_t) at.q * LANES;
-    if (n_rows == rows && n_columns == columns)
-      finish_tile (shape, rows, columns, products, m_step, bias, residual, y + (ptrdiff_t) at.q * LANES, rows, columns);
+    if (shape->pool && n_rows == rows && n_columns == columns)
+      finish_tile (shape, rows, columns, products, m_step, bias, NULL, y + (ptrdiff_t) q * LANES, y_row, true, rows, columns);
+    else if (n_rows == rows && n_columns == columns)
+      finish_tile (shape, rows, columns, products, m_step, bias, residual, y + (ptrdiff_t) q * LANES, y_row, false, rows, columns);
     else
-      finish_tile (shape, rows, columns, products, m_step, bias, residual, y + (ptrdiff_t) at.q * LANES, n_rows, n_columns);
-    for (int r = 0; at.q == 0 && r < n_rows; r++)
-      zero_halo (shape, y + r * row_elems (shape), at.p + r);
+      finish_tile (shape, rows, columns, products, m_step, bias, residual, y + (ptrdiff_t) q * LANES, y_row, shape->pool, n_rows, n_columns);
+    for (int r = 0; at.q == 0 && r < n_rows / pooled; r++)
+      zero_halo (&out, y + r * y_row, p + r);
   }
 }
 

@@ -14,6 +14,7 @@
  *          U[..][C / 2][group * lanes][2]. A result is then wrong by 1.5 (2 x 2) or 2.5 times (2 x 4) as much as with the direct kernel on
  *          bfloat16; it would be 4.5 times for 4 x 4
  * Points   2: 0, +-1. 4: 0, +-1/sqrt 2, +-sqrt 2, whose matrices have smaller entries than those of 0, +-1, +-2: less is rounded away
+ * Pool     with pool set, and no residual, only the largest of each 2 x 2 results is stored: a tile has whole ones
  * Memory   as Conv of mien-blocked.h; scratch is the caller's, mien_winograd_scratch() bytes, 64-byte aligned
  * Errors   none: the caller asks mien_winograd_choose() first
  * Thread   several threads share a layer; results do not depend on how many

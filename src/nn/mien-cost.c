@@ -86,5 +86,6 @@ mien_op_cost (const MienOp *op, const MienOpCtx *ctx)
     out += n_elems (ctx->out[i]);
   if (g_str_equal (ctx->node->op, "NonMaxSuppression") && ctx->in[0]->shape.rank == 3) /* each box against those that were chosen */
     return n_elems (ctx->in[1]) * dim (ctx->in[0], 1);
-  return MAX (in, out) + (out > 0 && mien_op_shapes_known (ctx) ? n_elems (ctx->out[0]) * sum_length (ctx) : 0);
+  const int pooled = mien_node_int (ctx->node, "pool", 0) != 0 ? 9 : 1; /* for one result, with what the last row and column leave over */
+  return MAX (in, out) + (out > 0 && mien_op_shapes_known (ctx) ? n_elems (ctx->out[0]) * pooled * sum_length (ctx) : 0);
 }

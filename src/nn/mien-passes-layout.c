@@ -233,26 +233,34 @@ convert_conv (Layout *self, const MienNode *node)
   return TRUE;
 }
 
-/* A maximum over 2 x 2 pixels behind a stem that nobody else reads joins the stem. */
+/* Whether a stem is one that can pool: what its kernel knows. */
 static gboolean
-join_stem (Layout *self, const MienNode *node, int x)
+can_pool_stem (const Layout *self, const MienNode *stem)
 {
-  MienNode *stem = mien_graph_producer (self->graph, x);
-  gsize n;
-  const gint64 *strides = stem != NULL ? mien_node_ints (stem, "strides", &n) : NULL;
-
-  if (stem == NULL || !g_str_equal (stem->op, "BlockedStem") || mien_node_int (stem, "pool", 0) != 0 || self->exists[node->inputs[0]] ||
-      self->uses[node->inputs[0]] != 1)
-    return FALSE;
   const MienShape *w = &constant (self, stem->inputs[1])->shape;
-  if (w->dim[2] > MIEN_BLOCKED_STEM_TAPS || w->dim[3] > MIEN_BLOCKED_STEM_TAPS || !all_are (stem, "dilations", 1, TRUE) ||
-      (strides != NULL && (n != 2 || MAX (strides[0], strides[1]) > MIEN_BLOCKED_STEM_STRIDE)))
+  gsize n;
+  const gint64 *strides = mien_node_ints (stem, "strides", &n);
+
+  return w->dim[2] <= MIEN_BLOCKED_STEM_TAPS && w->dim[3] <= MIEN_BLOCKED_STEM_TAPS && all_are (stem, "dilations", 1, TRUE) &&
+         (strides == NULL || (n == 2 && MAX (strides[0], strides[1]) <= MIEN_BLOCKED_STEM_STRIDE));
+}
+
+/* A maximum over 2 x 2 pixels behind a stem or a convolution that nobody else reads joins it. */
+static gboolean
+join_pool (Layout *self, const MienNode *node, int x)
+{
+  MienNode *conv = mien_graph_producer (self->graph, x);
+
+  if (conv == NULL || mien_node_int (conv, "pool", 0) != 0 || self->exists[node->inputs[0]] || self->uses[node->inputs[0]] != 1)
+    return FALSE;
+  if (g_str_equal (conv->op, "BlockedStem") ? !can_pool_stem (self, conv)
+                                            : !g_str_equal (conv->op, "BlockedConv") || conv->n_inputs > 3 || self->blocking == MIEN_BLOCK_TILES)
     return FALSE;
   if (!all_are (node, "kernel_shape", 2, FALSE) || !all_are (node, "strides", 2, FALSE) || !all_are (node, "pads", 0, TRUE) ||
       !all_are (node, "dilations", 1, TRUE) || mien_node_int (node, "ceil_mode", 0) != 0 ||
       g_str_has_prefix (mien_node_string (node, "auto_pad", ""), "SAME_"))
     return FALSE;
-  mien_node_set_int (stem, "pool", 1);
+  mien_node_set_int (conv, "pool", 1);
   self->blocked[node->outputs[0]] = x;
   return TRUE;
 }
@@ -268,7 +276,7 @@ convert_pool (Layout *self, const MienNode *node)
   if (x < 0 || (node->n_outputs > 1 && node->outputs[1] >= 0) || mien_node_int (node, "count_include_pad", 0) != 0 ||
       kernel == NULL || n_dims != 2 || kernel[0] > MIEN_BLOCKED_MAX_POOL)
     return FALSE;
-  if (max && join_stem (self, node, x))
+  if (max && join_pool (self, node, x))
     return TRUE;
   const gint64 channels = channels_of (self, x);
   add (self, max ? "BlockedMaxPool" : "BlockedAveragePool", node, &x, 1, new_twin (self, node->outputs[0], channels), channels);
@@ -286,7 +294,7 @@ open_conv (const Layout *self, int value)
     return NULL;
   if (is_separable (node))
     return mien_node_float (node, "second.lo", 0) == -INFINITY && mien_node_float (node, "second.hi", 0) == INFINITY ? node : NULL;
-  if (mien_node_attr (node, "mien.lo") != NULL ||
+  if (mien_node_attr (node, "mien.lo") != NULL || (g_str_equal (node->op, "BlockedConv") && mien_node_int (node, "pool", 0) != 0) ||
       (!g_str_equal (node->op, "BlockedConv") && !g_str_equal (node->op, "BlockedDepth") && !g_str_equal (node->op, "BlockedStem")))
     return NULL;
   return node;

@@ -102,15 +102,31 @@ round_to_bf16 (float *x, gsize n)
     x[i] = mien_bf16_to_float (mien_bf16_from_float (x[i]));
 }
 
+/* The largest of each 2 x 2 results, in place. */
+static void
+pool_2x2 (const MienBlockedShape *shape, float *y, double *magnitude)
+{
+  gsize to = 0;
+
+  for (int plane = 0; plane < shape->n * shape->k; plane++)
+    for (int p = 0; p + 1 < shape->p; p += 2)
+      for (int q = 0; q + 1 < shape->q; q += 2, to++) {
+        const gsize at = ((gsize) plane * shape->p + p) * shape->q + q;
+        magnitude[to] = magnitude[at]; /* one for the whole plane */
+        y[to] = MAX (MAX (y[at], y[at + 1]), MAX (y[at + shape->q], y[at + shape->q + 1]));
+      }
+}
+
 static void
 check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWinogradKernels *winograd, const MienBlockedShape *shape, MienWinogradKind kind,
              MienThreads *threads, const char *context)
 {
   const int lanes = kernels->lanes, spare = (shape->k + lanes - 1) / lanes * lanes, n_threads = mien_threads_count (threads);
+  const int p = shape->pool ? shape->p / 2 : shape->p, q = shape->pool ? shape->q / 2 : shape->q;
   const gsize n_x = (gsize) shape->n * shape->c * shape->h * shape->w, n_y = (gsize) shape->n * shape->k * shape->p * shape->q;
-  const gsize elem = kernels->bf16 ? 2 : 4, n_blocked = mien_blocked_size (lanes, shape->n, shape->k, shape->p, shape->q, shape->y_halo);
+  const gsize elem = kernels->bf16 ? 2 : 4, n_blocked = mien_blocked_size (lanes, shape->n, shape->k, p, q, shape->y_halo);
   float *x = even_input (check, n_x), *w = even_input (check, (gsize) shape->k * shape->c * 9), *bias = even_input (check, spare);
-  float *residual = g_rand_boolean (check->random) ? even_input (check, n_y) : NULL;
+  float *residual = g_rand_boolean (check->random) && !shape->pool ? even_input (check, n_y) : NULL;
   g_autofree float *want = g_new (float, n_y), *got = g_new (float, n_y), *clean = g_new (float, n_blocked);
   g_autofree double *magnitude = g_new (double, n_y);
   float *packed = mien_check_output (check, mien_winograd_size (winograd, shape, kind) / 4);
@@ -124,6 +140,8 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
       round_to_bf16 (residual, n_y);
   }
   compute (shape, x, w, bias, residual, want, magnitude);
+  if (shape->pool)
+    pool_2x2 (shape, want, magnitude);
   mien_winograd_pack (winograd, shape, kind, w, packed);
   const MienBlockedArgs args = {
     .x = to_blocked (check, kernels, shape, shape->c, shape->h, shape->w, shape->x_halo, x),
@@ -133,12 +151,12 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
     .y = y,
   };
   mien_winograd_run (winograd, shape, kind, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, n_threads) / 4), threads);
-  mien_blocked_to_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, y, got);
-  mien_check_near (want, got, magnitude, n_y, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kind.bf16 ? 1 / 32.0 : kernels->bf16 ? 1 / 256.0 : 0),
+  mien_blocked_to_plain (kernels, shape->n, shape->k, p, q, shape->y_halo, y, got);
+  mien_check_near (want, got, magnitude, (gsize) shape->n * shape->k * p * q, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kind.bf16 ? 1 / 32.0 : kernels->bf16 ? 1 / 256.0 : 0),
                    context);
 
   /* Halo and spare channels are 0. */
-  mien_blocked_from_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, got, clean);
+  mien_blocked_from_plain (kernels, shape->n, shape->k, p, q, shape->y_halo, got, clean);
   if (memcmp (clean, y, n_blocked * elem) != 0) /* -0 and 0 differ here */
     for (gsize i = 0; i < n_blocked; i++)
       g_assert_cmpfloat (kernels->bf16 ? mien_bf16_to_float (((unsigned short *) (void *) clean)[i]) : clean[i], ==,
@@ -170,6 +188,7 @@ check_winograd (MienCheck *check, gboolean bf16)
       shape.c = 300;
       shape.k = 40;
     }
+    shape.pool = round / 4 % 2 == 1 && shape.p > 1 && shape.q > 1;
     g_autofree char *context = g_strdup_printf ("round %d: %dx%d%s n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, kind.rows, kind.columns, kind.bf16 ? " bf16" : "", shape.n, shape.c, shape.h,
                                                 shape.w, shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
     check_round (check, &kernels, &winograd, &shape, kind, round % 3 == 0 ? NULL : threads, context);

@@ -89,6 +89,20 @@ make_net (void)
   net.pooled = unary (&net, "MaxPool", unary (&net, "Relu", conv (&net, x, 1, 20, 3, 1, 1, TRUE)));
   mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "kernel_shape", two, 2);
   mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "strides", two, 2);
+  /* Convolutions behind it: the Winograd way, and one that cannot be; Add behind a pool stays where it is. */
+  for (int size = 3; size <= 5; size += 2) {
+    const int pooled = unary (&net, "MaxPool", unary (&net, "Relu", conv (&net, conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE), 20, 20, size, 1, 1, TRUE)));
+    mien_node_set_ints (mien_graph_producer (net.graph, pooled), "kernel_shape", two, 2);
+    mien_node_set_ints (mien_graph_producer (net.graph, pooled), "strides", two, 2);
+    const int other = unary (&net, "MaxPool", conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE));
+    mien_node_set_ints (mien_graph_producer (net.graph, other), "kernel_shape", two, 2);
+    mien_node_set_ints (mien_graph_producer (net.graph, other), "strides", two, 2);
+    const int sum = binary (&net, "Add", conv (&net, other, 20, 20, 1, 1, 1, FALSE), binary (&net, "Add", pooled, other));
+    const gint64 ones[] = { 1, 1 };
+    net.pooled = unary (&net, "MaxPool", sum); /* of one pixel: as large as before */
+    mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "kernel_shape", ones, 2);
+    mien_node_set_ints (mien_graph_producer (net.graph, net.pooled), "strides", ones, 2);
+  }
   net.pooled = unary (&net, "Sigmoid", conv (&net, net.pooled, 20, 20, 3, 1, 1, TRUE));
   /* Two narrow convolutions at the beginning, and one that reads them with a border. */
   net.pair = unary (&net, "Relu", conv (&net, x, 1, 6, 3, 1, 1, FALSE));

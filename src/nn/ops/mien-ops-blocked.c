@@ -2,8 +2,8 @@
 /* Operators on blocked tensors (domain mien, f32 or bfloat16; layout: kernels/mien-blocked.h). mien-passes-layout.c puts them where Conv and pools
  * stood; files never hold them.
  *
- *   BlockedConv (X, W, B?, residual?) -> Y      X and Y blocked
- *   BlockedStem (X, W, B?) -> Y                 X plain; attribute pool 1: a maximum over 2 x 2 follows
+ *   BlockedConv (X, W, B?, residual?) -> Y      X and Y blocked; attribute pool 1, without residual: a maximum over 2 x 2 follows
+ *   BlockedStem (X, W, B?) -> Y                 X plain; pool likewise
  *   BlockedDepth (X, W, B?, residual?) -> Y     depthwise              BlockedMaxPool, BlockedAveragePool (X) -> Y
  *   BlockedGlobalAverage (X) -> Y               Y plain [N][C][1][1]
  *   BlockedConvMean (X, W, B?) -> Y             the same of what BlockedConv gives, without clamp and residual
@@ -30,13 +30,15 @@ typedef struct {
   void *packed; /* (nullable) in pages of the plan */
   float *bias;  /* (nullable) */
   int n_rows;
+  MienBlockedShape pool; /* n 0: none; a maximum over what the convolution left in scratch */
   double work; /* multiply-adds, for sharing out */
 } State;
 
 typedef struct {
-  const State *state;
+  const MienBlockedShape *shape;
+  MienBlockedFn run;
   MienBlockedArgs args;
-  int n_tasks;
+  int n_rows, n_tasks;
 } Job;
 
 static void
@@ -175,7 +177,7 @@ read_shape (MienOpCtx *ctx, MienBlockedShape *shape, GError **error)
   if (!mien_blocked_op_read_shape (ctx, w, shape, error))
     return FALSE;
   shape->pool = mien_blocked_op_attr (ctx, "pool") != 0;
-  if (shape->pool && (shape->p < 2 || shape->q < 2 || !mien_blocked_stem_can_pool (shape)))
+  if (shape->pool && (shape->p < 2 || shape->q < 2 || mien_op_has (ctx, 3) || (is (ctx, "BlockedStem") && !mien_blocked_stem_can_pool (shape))))
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "a shape that cannot be pooled");
   return TRUE;
 }
@@ -200,6 +202,21 @@ infer_blocked (MienOpCtx *ctx, GError **error)
   return mien_blocked_op_check_residual (ctx, &shape, error);
 }
 
+/* A kernel that does not pool writes to scratch, without a border. */
+static void
+prepare_pool (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
+{
+  MienBlockedShape *shape = &state->shape;
+
+  state->pool = (MienBlockedShape) {
+    .n = shape->n, .c = shape->k, .h = shape->p, .w = shape->q, .k = shape->k, .p = shape->p / 2, .q = shape->q / 2, .y_halo = shape->y_halo,
+    .r = 2, .s = 2, .stride_h = 2, .stride_w = 2, .dilation_h = 1, .dilation_w = 1, .lo = -INFINITY, .hi = INFINITY,
+  };
+  shape->pool = FALSE;
+  shape->y_halo = 0;
+  prep->scratch_bytes = mien_blocked_size (state->kernels->lanes, shape->n, shape->k, shape->p, shape->q, 0) * mien_type_size (mien_blocked_op_type (ctx));
+}
+
 static void
 prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
 {
@@ -214,6 +231,8 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
   if (state->kind.rows == 0) {
     state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (mien_blocked_op_type (ctx)));
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
+    if (shape->pool)
+      prepare_pool (ctx, state, prep);
     return;
   }
   state->packed = mien_pages_take (ctx->pages, mien_winograd_size (state->winograd, shape, state->kind));
@@ -260,27 +279,37 @@ static void
 run_task (void *data, int task, int thread)
 {
   const Job *job = data;
-  const long rows = job->state->n_rows;
+  const long rows = job->n_rows;
 
-  job->state->run (&job->state->shape, &job->args, (int) (rows * task / job->n_tasks), (int) (rows * (task + 1) / job->n_tasks));
+  job->run (job->shape, &job->args, (int) (rows * task / job->n_tasks), (int) (rows * (task + 1) / job->n_tasks));
 }
 
 static gboolean
 run_blocked (MienOpCtx *ctx, GError **error)
 {
   const State *state = ctx->state;
+  const int n_threads = mien_threads_count (ctx->threads);
   Job job = {
-    .state = state,
+    .shape = &state->shape,
+    .run = state->run,
     .args = { ctx->in[0]->data, state->packed, state->bias, mien_op_has (ctx, 3) ? ctx->in[3]->data : NULL, ctx->out[0]->data },
+    .n_rows = state->n_rows,
   };
 
   if (state->kind.rows > 0) {
     mien_winograd_run (state->winograd, &state->shape, state->kind, &job.args, ctx->scratch, state->work < 500e3 ? NULL : ctx->threads);
     return TRUE;
   }
+  if (state->pool.n > 0)
+    job.args.y = ctx->scratch;
   /* Half a million multiply-adds are some five microseconds: less is not worth waking a thread. */
-  job.n_tasks = state->work < 500e3 ? 1 : MIN (mien_threads_count (ctx->threads), state->n_rows);
+  job.n_tasks = state->work < 500e3 ? 1 : MIN (n_threads, job.n_rows);
   mien_threads_run (ctx->threads, run_task, &job, job.n_tasks);
+  if (state->pool.n > 0) {
+    const int n_rows = mien_blocked_rows (state->kernels, &state->pool, FALSE);
+    Job pool = { &state->pool, state->kernels->max_pool, { .x = ctx->scratch, .y = ctx->out[0]->data }, n_rows, MIN (job.n_tasks, n_rows) };
+    mien_threads_run (ctx->threads, run_task, &pool, pool.n_tasks);
+  }
   return TRUE;
 }
 
