@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *
-find_program (const char *program)
+char *
+mien_helper_find (const char *file)
 {
   const char *libexecdir = g_getenv ("MIEN_LIBEXECDIR");
-  g_autofree char *name = g_path_get_basename (program), *built = g_build_filename (MIEN_BUILD_ROOT, "src", program, NULL);
+  g_autofree char *name = g_path_get_basename (file), *built = g_build_filename (MIEN_BUILD_ROOT, "src", file, NULL);
   g_autofree char *own = NULL;
 
   if (libexecdir != NULL && libexecdir[0] != '\0')
@@ -30,7 +30,7 @@ find_program (const char *program)
 gboolean
 mien_helper_start (MienHelper *self, const char *program, int input_fd, GError **error)
 {
-  g_autofree char *path = find_program (program);
+  g_autofree char *path = mien_helper_find (program);
   g_auto (GStrv) environment = g_get_environ ();
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;

@@ -18,8 +18,11 @@ typedef struct {
   int fd; /* reads what it writes */
 } MienHelper;
 
-/* program: the folder below src where it is built, and its name ("vision/mien-decode"). Looked for in $MIEN_LIBEXECDIR if set, in the
- * build tree for programs that run from there, else where it is installed. input_fd is borrowed. */
+/* Where a file of ours lies: the folder below src where it is built, and its name ("vision/mien-decode"). Looked for in $MIEN_LIBEXECDIR if
+ * set, in the build tree for programs that run from there, else where it is installed. (transfer full) */
+char *mien_helper_find (const char *file);
+
+/* program: as for mien_helper_find(). input_fd is borrowed. */
 gboolean mien_helper_start (MienHelper *self, const char *program, int input_fd, GError **error);
 
 typedef enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Face detection with OpenCV's cascades. Contract in mien-faces.h.
+/* Face detection with OpenCV's cascades, a module of its own. Contract in mien-faces.h.
  *
  * A cascade alone calls many things a face. Each candidate therefore gets a second look: its surroundings are brought
  * to one size, whatever the face's size was, and the same cascade must find it again there, several times over. On
@@ -18,7 +18,7 @@
 extern "C" {
 #include <glib/gi18n-lib.h>
 
-#include "vision/mien-faces.h"
+#include "vision/mien-faces-module.h"
 }
 
 #define DEFAULT_MIN_SIZE 24
@@ -40,7 +40,6 @@ static const Detector detectors[] = {
   { "haar", "haarcascades/haarcascade_frontalface_alt2.xml", false, 3, 16, 6 },
   { "lbp", "lbpcascades/lbpcascade_frontalface.xml", true, 4, 24, 5 },
 };
-static const char *const detector_names[] = { "haar", "lbp", NULL };
 
 struct _MienFaces {
   const Detector *detector;
@@ -49,6 +48,7 @@ struct _MienFaces {
   cv::Mat grey, small, equalized, look; /* kept: no allocation from frame to frame */
 };
 
+/* The same number as the program's. */
 extern "C" G_DEFINE_QUARK (mien-faces-error-quark, mien_faces_error)
 
 static char *
@@ -69,14 +69,8 @@ find_cascade (const char *file)
   return NULL;
 }
 
-const char *const *
-mien_faces_list_detectors (void)
-{
-  return detector_names;
-}
-
-MienFaces *
-mien_faces_new (const char *name, GError **error)
+static MienFaces *
+new_faces (const char *name, GError **error)
 {
   const Detector *detector = NULL;
   g_autofree char *path = NULL;
@@ -109,14 +103,14 @@ mien_faces_new (const char *name, GError **error)
   return NULL;
 }
 
-void
-mien_faces_free (MienFaces *self)
+static void
+free_faces (MienFaces *self)
 {
   delete self;
 }
 
-void
-mien_faces_set_min_size (MienFaces *self, int pixels)
+static void
+set_min_size (MienFaces *self, int pixels)
 {
   self->min_size = MAX (pixels, 1);
 }
@@ -190,8 +184,8 @@ keep_best (std::vector<MienBox> &boxes)
   boxes = kept;
 }
 
-GArray *
-mien_faces_detect (MienFaces *self, const MienImage *image, GError **error)
+static GArray *
+detect_faces (MienFaces *self, const MienImage *image, GError **error)
 {
   try {
     std::vector<MienBox> boxes;
@@ -208,3 +202,5 @@ mien_faces_detect (MienFaces *self, const MienImage *image, GError **error)
     return NULL;
   }
 }
+
+extern "C" const MienFacesModule mien_faces_module = { new_faces, free_faces, set_min_size, detect_faces };
