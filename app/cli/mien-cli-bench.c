@@ -71,6 +71,15 @@ count_macs (MienModel *model)
   return macs;
 }
 
+/* The weights once only: so much memory is what a program takes that reads one face after the other. */
+static MienPredictor *
+open_one (const char *model_path, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
+{
+  g_autofree char *path = model_path != NULL ? g_strdup (model_path) : mien_model_default_path ();
+
+  return mien_predictor_open (path, cpu, precision, threads, error);
+}
+
 int
 mien_cli_bench (int argc, char **argv)
 {
@@ -99,6 +108,7 @@ mien_cli_bench (int argc, char **argv)
   g_autoptr (GString) text = g_string_new (NULL);
   MienThreads *threads;
   MienCpuLevel cpu;
+  MienPrecision chosen_precision;
   GError *error = NULL;
   int status = MIEN_CLI_DONE;
   int format_chosen, precision_chosen;
@@ -109,6 +119,7 @@ mien_cli_bench (int argc, char **argv)
     return mien_cli_usage ("bench", "what is “%s”? The model is named by --model", argv[1]);
   format_chosen = mien_cli_choose ("bench", "--format", format, formats);
   precision_chosen = mien_cli_choose ("bench", "--precision", precision, precisions);
+  chosen_precision = precision_chosen == 2 ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
   if (format_chosen < 0 || precision_chosen < 0 || !mien_cli_parse_cpu ("bench", cpu_word, &cpu))
     return MIEN_CLI_USAGE;
   if (batch < 1 || batch > 4096)
@@ -121,22 +132,24 @@ mien_cli_bench (int argc, char **argv)
     return mien_cli_fail (g_error_new (MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, "the level %s has no bfloat16; use --precision f32",
                                        mien_cpu_level_name (MIN (cpu, mien_cpu_detect ()))));
 
-  model = mien_cli_load_model (model_path, &error);
-  if (model == NULL)
-    return mien_cli_fail (error);
   threads = mien_threads_new (n_threads);
-  predictor = mien_predictor_new (model, batch, cpu, threads, &error);
-  if (predictor != NULL && precision_chosen == 2)
-    mien_predictor_set_precision (predictor, MIEN_PRECISION_BF16);
-  if (predictor != NULL)
-    times = measure (predictor, batch, seconds, &error);
+  if (batch == 1)
+    predictor = open_one (model_path, cpu, chosen_precision, threads, &error);
+  else if ((model = mien_cli_load_model (model_path, &error)) != NULL)
+    predictor = mien_predictor_new (model, batch, cpu, threads, &error);
+  if (predictor == NULL) {
+    mien_threads_free (threads);
+    return mien_cli_fail (error);
+  }
+  mien_predictor_set_precision (predictor, chosen_precision);
+  times = measure (predictor, batch, seconds, &error);
   if (times == NULL) {
     status = mien_cli_fail (error);
   } else {
     const double *sorted = (const double *) (gpointer) times->data;
     const double median_us = sorted[times->len / 2];
     const double p99_us = sorted[MIN (times->len - 1, (guint) ceil (times->len * 0.99))];
-    const double gflop_per_s = 2.0 * count_macs (model) * batch / (median_us * 1e3);
+    const double gflop_per_s = 2.0 * count_macs (mien_predictor_get_model (predictor)) * batch / (median_us * 1e3);
 
     if (format_chosen == 0) {
       const struct {

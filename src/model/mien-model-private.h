@@ -27,15 +27,19 @@ struct _MienModel {
   float scale, mean[3], std[3];
   float crop_margin, temperature;
   gboolean guessed;
+  gboolean lean;      /* the weights are gone, in the plan of `tried` alone */
   MienContext *tried; /* (nullable) (owned) atomic: of the trial run, until a predictor takes it */
 };
 
-/* A plan for batch pictures; NULL with error set also when output does not come out as n_labels numbers a picture. */
+/* A plan for batch pictures, with no_fusion one for the shapes of all layers alone; NULL with error set also when output does not come out as n_labels numbers a picture. */
 MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads,
                                 gboolean no_fusion, GError **error);
 
 /* What the trial run at the end of opening has made ready, once, when that is what is wanted; else NULL. (transfer full) */
 MienContext *mien_model_take_tried (MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads);
+
+/* As mien_model_load(), with a trial run under these options, whose plan alone has the weights afterwards; its context is in `tried`. */
+MienModel *mien_model_load_lean (const char *path_or_name, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error);
 
 /* The class numbers of one picture to probabilities. FALSE when they are not numbers. */
 gboolean mien_model_finish (const MienModel *self, const float *numbers, float *probabilities);

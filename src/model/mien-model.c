@@ -168,6 +168,10 @@ make_plan (const MienModel *self, int batch, MienPlanOptions options, GError **e
   MienShape shape;
   MienType type;
 
+  if (self->lean && !options.shapes_only) {
+    mien_file_fail (error, MIEN_NN_ERROR_UNSUPPORTED, _("this network was opened for one predictor alone"));
+    return NULL;
+  }
   options.max_bytes = MIEN_MODEL_MAX_PLAN_BYTES;
   options.max_macs = MIN (MIEN_MODEL_MAX_MACS * batch, MIEN_PLAN_MAX_MACS);
   mien_model_get_input_shape (self, batch, &shape);
@@ -186,7 +190,7 @@ MienPlan *
 mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, gboolean no_fusion,
                       GError **error)
 {
-  const MienPlanOptions options = { .cpu = cpu, .threads = threads, .precision = precision, .no_fusion = no_fusion };
+  const MienPlanOptions options = { .cpu = cpu, .threads = threads, .precision = precision, .no_fusion = no_fusion, .shapes_only = no_fusion };
 
   return make_plan (self, batch, options, error);
 }
@@ -306,11 +310,10 @@ mien_model_take_tried (MienModel *self, int batch, MienCpuLevel cpu, MienPrecisi
 }
 
 static MienModel *
-take_graph (MienGraph *graph, const char *path, GError **error)
+take_graph (MienGraph *graph, const char *path, MienPlanOptions options, GError **error)
 {
   g_autoptr (MienModel) self = g_new0 (MienModel, 1);
   g_autoptr (MienPlan) plan = NULL;
-  const MienPlanOptions options = { .cpu = mien_cpu_level (), .n_threads = MIN ((int) g_get_num_processors (), MAX_THREADS) };
   int batch;
 
   g_atomic_ref_count_init (&self->ref_count);
@@ -323,7 +326,15 @@ take_graph (MienGraph *graph, const char *path, GError **error)
   if (plan == NULL || !find_output (self, plan, batch, error) || !read_labels (self, error) ||
       (self->tried = try_run (self, plan, batch, error)) == NULL)
     return NULL;
+  self->lean = options.let_go;
   return g_steal_pointer (&self);
+}
+
+/* What most predictors want. */
+static MienPlanOptions
+usual_options (void)
+{
+  return (MienPlanOptions) { .cpu = mien_cpu_level (), .n_threads = MIN ((int) g_get_num_processors (), MAX_THREADS) };
 }
 
 MienModel *
@@ -346,7 +357,7 @@ mien_model_new (MienGraph *graph, GError **error)
     mien_graph_unref (copy);
     return NULL;
   }
-  return take_graph (copy, NULL, error);
+  return take_graph (copy, NULL, usual_options (), error);
 }
 
 static const char *const shipped[] = { "best", "small", "simple3", "nano", NULL };
@@ -376,17 +387,29 @@ mien_model_find (const char *path_or_name)
   return is_name ? mien_model_shipped_path (path_or_name) : g_strdup (path_or_name);
 }
 
-MienModel *
-mien_model_load (const char *path_or_name, GError **error)
+static MienModel *
+load (const char *path_or_name, MienPlanOptions options, GError **error)
 {
   g_autofree char *path = mien_model_find (path_or_name);
   g_autofree char *name = mien_file_shown_name (path);
   MienGraph *graph = mien_keras_is_model (path) ? mien_keras_read (path, NULL, error) : mien_onnx_read (path, error);
-  MienModel *self = graph != NULL ? take_graph (graph, path, error) : NULL;
+  MienModel *self = graph != NULL ? take_graph (graph, path, options, error) : NULL;
 
   if (graph != NULL && self == NULL)
     g_prefix_error (error, "%s: ", name);
   return self;
+}
+
+MienModel *
+mien_model_load (const char *path_or_name, GError **error)
+{
+  return load (path_or_name, usual_options (), error);
+}
+
+MienModel *
+mien_model_load_lean (const char *path_or_name, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
+{
+  return load (path_or_name, (MienPlanOptions) { .cpu = cpu, .precision = precision, .threads = threads, .let_go = TRUE }, error);
 }
 
 char *

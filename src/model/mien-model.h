@@ -81,6 +81,10 @@ GPtrArray *mien_model_dup_layers (const MienModel *self, GError **error); /* Mie
 /* Runs faces through the model, up to max_batch at a time. */
 typedef struct _MienPredictor MienPredictor;
 MienPredictor *mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error);
+
+/* Opens a network for this predictor alone, which takes one face at a time: the weights exist once only, packed as the processor wants them.
+ * Layers and metadata of its model are there; further plans, another precision for instance, are refused. Errors as mien_model_load(). */
+MienPredictor *mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error);
 void mien_predictor_free (MienPredictor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPredictor, mien_predictor_free)
 

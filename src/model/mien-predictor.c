@@ -27,11 +27,19 @@ struct _MienPredictor {
   int n_engines;
 };
 
+static void
+make_input (const MienPredictor *self, Engine *engine)
+{
+  MienShape shape;
+
+  mien_model_get_input_shape (self->model, engine->batch, &shape);
+  engine->input = mien_tensor_new (MIEN_F32, &shape);
+}
+
 static gboolean
 start_engine (MienPredictor *self, Engine *engine, GError **error)
 {
   g_autoptr (MienPlan) plan = NULL;
-  MienShape shape;
 
   if (engine->context != NULL)
     return TRUE;
@@ -42,8 +50,7 @@ start_engine (MienPredictor *self, Engine *engine, GError **error)
     engine->context = mien_context_new (plan, error);
   if (engine->context == NULL)
     return FALSE;
-  mien_model_get_input_shape (self->model, engine->batch, &shape);
-  engine->input = mien_tensor_new (MIEN_F32, &shape);
+  make_input (self, engine);
   return TRUE;
 }
 
@@ -68,6 +75,26 @@ mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThrea
     self->n_engines = 1;
   if (!start_engine (self, &self->engines[0], error))
     g_clear_pointer (&self, mien_predictor_free);
+  return self;
+}
+
+MienPredictor *
+mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
+{
+  MienModel *model = mien_model_load_lean (path_or_name, cpu, precision, threads, error);
+  MienPredictor *self;
+
+  if (model == NULL)
+    return NULL;
+  self = g_new0 (MienPredictor, 1);
+  self->model = model;
+  self->cpu = cpu;
+  self->precision = precision;
+  self->threads = threads;
+  self->n_engines = 1;
+  self->engines[0].batch = MAX (model->fixed_batch, 1);
+  self->engines[0].context = g_steal_pointer (&model->tried);
+  make_input (self, &self->engines[0]);
   return self;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define ALIGNMENT 64
 #define LARGE_PAGE ((gsize) 2 << 20)
@@ -148,4 +149,13 @@ mien_pages_unmap (void *piece, gsize n_bytes)
     munmap (piece, round_up (MAX (n_bytes, 1), LARGE_PAGE));
   else
     free (piece);
+}
+
+void
+mien_pages_discard (void *part, gsize n_bytes)
+{
+  const gsize page = (gsize) sysconf (_SC_PAGESIZE), first = round_up ((gsize) part, page), end = ((gsize) part + n_bytes) / page * page;
+
+  if (USE_MAPPINGS && end > first)
+    madvise ((void *) first, end - first, MADV_DONTNEED);
 }

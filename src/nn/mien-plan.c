@@ -182,9 +182,58 @@ plan_node (MienPlan *self, const MienNode *node, gboolean may_fold, GError **err
     step.dynamic |= in[i] != NULL && in[i]->shape.rank < 0;
   for (int i = 0; i < ctx.n_out; i++)
     step.dynamic |= out[i] != NULL && out[i]->shape.rank < 0;
-  if (!step.dynamic && op->prepare != NULL && !op->prepare (&ctx, &step.prep, error))
-    return FALSE;
   g_array_append_val (self->steps, step);
+  return TRUE;
+}
+
+/* How many nodes read each value. */
+static int *
+count_readers (const MienPlan *self)
+{
+  int *n = g_new0 (int, self->n_values + 1);
+
+  for (guint i = 0; i < self->graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (self->graph, i);
+    for (int k = 0; k < node->n_inputs; k++)
+      if (node->inputs[k] >= 0)
+        n[node->inputs[k]]++;
+  }
+  return n;
+}
+
+static void
+let_go_of (MienPlan *self, int v)
+{
+  MienValue *value = mien_graph_value (self->graph, v);
+
+  if (value->kind != MIEN_VALUE_CONSTANT || value->tensor == NULL || self->values[v].kept)
+    return;
+  self->values[v].kind = MIEN_STORE_NONE;
+  self->values[v].desc.data = NULL;
+  mien_tensor_let_go (value->tensor);
+}
+
+/* After everything that can fail for the blocked layouts alone, so that weights are there for a second plan. */
+static gboolean
+prepare_steps (MienPlan *self, gboolean let_go, GError **error)
+{
+  g_autofree int *n_readers = count_readers (self);
+
+  for (guint i = 0; i < self->steps->len; i++) {
+    MienPlanStep *step = &g_array_index (self->steps, MienPlanStep, i);
+    const MienNode *node = step->node;
+    g_autofree const MienTensor **in = g_new (const MienTensor *, MAX (node->n_inputs, 1));
+    g_autofree MienTensor **out = g_new (MienTensor *, MAX (node->n_outputs, 1));
+    MienOpCtx ctx;
+
+    if (step->dynamic || step->op->prepare == NULL)
+      continue;
+    point_at (self, node, &ctx, in, out);
+    if (!step->op->prepare (&ctx, &step->prep, error))
+      return FALSE;
+    if (let_go && (step->op->flags & MIEN_OP_PACKS) && n_readers[node->inputs[1]] == 1)
+      let_go_of (self, node->inputs[1]);
+  }
   return TRUE;
 }
 
@@ -229,7 +278,7 @@ has_pairs (const MienKernels *kernels, const MienPlanOptions *options)
 
 /* Constants that were packed and that no step reads: their owner may let go of them while the plan lives on. */
 static void
-release_packed (MienPlan *self)
+release_packed (MienPlan *self, gboolean let_go)
 {
   g_autofree gboolean *needed = g_new0 (gboolean, self->n_values + 1);
 
@@ -244,6 +293,8 @@ release_packed (MienPlan *self)
     MienValue *value = mien_graph_value (self->graph, v);
     if (value->kind != MIEN_VALUE_CONSTANT || value->tensor == NULL || needed[v] || self->values[v].kept)
       continue;
+    if (let_go)
+      let_go_of (self, v);
     self->values[v].kind = MIEN_STORE_NONE;
     self->values[v].desc.data = NULL;
     g_clear_pointer (&value->tensor, mien_tensor_unref);
@@ -278,6 +329,9 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   for (guint i = 0; i < self->graph->nodes->len; i++)
     if (!plan_node (self, mien_graph_node (self->graph, i), !options->no_passes, error))
       return NULL;
+  /* Before parameters show their contents, which change from run to run: nothing may be packed from them. */
+  if (!options->shapes_only && !prepare_steps (self, options->let_go, error))
+    return NULL;
   for (int v = 0; v < self->n_values; v++) {
     const MienValue *value = mien_graph_value (self->graph, v);
     if (value->kind == MIEN_VALUE_PARAMETER)
@@ -288,10 +342,23 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
       return NULL;
     }
   }
+  if (options->shapes_only)
+    return g_steal_pointer (&self);
   if (!mien_plan_lay_out (self, error))
     return NULL;
-  release_packed (self);
+  release_packed (self, options->let_go);
   return g_steal_pointer (&self);
+}
+
+static gboolean
+has_let_go (const MienGraph *graph)
+{
+  for (guint i = 0; i < graph->values->len; i++) {
+    const MienTensor *tensor = mien_graph_value (graph, i)->tensor;
+    if (tensor != NULL && tensor->data == NULL && tensor->n_elems > 0)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 MienPlan *
@@ -303,7 +370,13 @@ mien_plan_new (MienGraph *graph, const MienShape *shapes, const MienPlanOptions 
 
   /* Blocked layouts are chosen before shapes are known, and do without sizes that depend on the data. The plain layout has the last
    * word, in the operators' own names. */
-  return self != NULL || plain ? self : make_plan (graph, shapes, options, FALSE, error);
+  if (self != NULL || plain)
+    return self;
+  if (options->let_go && has_let_go (graph)) {
+    g_propagate_error (error, g_steal_pointer (&problem));
+    return NULL;
+  }
+  return make_plan (graph, shapes, options, FALSE, error);
 }
 
 MienPlan *

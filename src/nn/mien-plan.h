@@ -37,6 +37,8 @@ typedef struct {
   double max_macs;      /* refuse plans that need more multiply-adds a run; 0: MIEN_PLAN_MAX_MACS */
   gboolean no_fusion;   /* every node stands for itself, though constants are folded: the shapes of all layers */
   MienPrecision precision;
+  gboolean shapes_only; /* for mien_plan_get_value(); nothing is packed, and contexts of it do not run */
+  gboolean let_go;      /* weights that were packed lose their contents (mien_tensor_let_go()): nobody else may need the graph's tensors */
   gboolean no_passes;   /* run the graph as it is: no folding, no fusion (tests) */
 } MienPlanOptions;
 

@@ -220,6 +220,15 @@ mien_tensor_unref (MienTensor *self)
   g_free (self);
 }
 
+void
+mien_tensor_let_go (MienTensor *self)
+{
+  if (self->free_func != NULL)
+    self->free_func (self->free_data);
+  self->free_func = NULL;
+  self->data = NULL;
+}
+
 MienTensor *
 mien_tensor_dup (const MienTensor *self)
 {

@@ -78,6 +78,9 @@ MienTensor *mien_tensor_new_take (MienType type, const MienShape *shape, void *d
 MienTensor *mien_tensor_new_i64 (const gint64 *values, int n); /* rank 1 */
 MienTensor *mien_tensor_ref (MienTensor *self);
 void mien_tensor_unref (MienTensor *self);
+
+/* Frees the contents for everybody who has the tensor; type and shape stay, data is NULL. */
+void mien_tensor_let_go (MienTensor *self);
 MienTensor *mien_tensor_dup (const MienTensor *self); /* deep copy */
 
 static inline float *

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "nn/mien-pages.h"
 #include "onnx/mien-onnx-private.h"
 
 #define FAIL(code, ...) mien_file_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
@@ -167,10 +168,22 @@ n_values (const Onnx__TensorProto *proto)
   }
 }
 
+/* A part of the file's memory that belongs to a tensor. */
+typedef struct {
+  GBytes *owner;
+  guint8 *data;
+  gsize n;
+} Part;
+
+/* The others may live on for long. */
 static void
-drop_owner (gpointer data)
+drop_part (gpointer data)
 {
-  g_bytes_unref (data);
+  Part *part = data;
+
+  mien_pages_discard (part->data, part->n);
+  g_bytes_unref (part->owner);
+  g_free (part);
 }
 
 static gboolean
@@ -205,7 +218,8 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner
                    text, mien_type_name (proto->data_type), wanted, there);
     }
     if (raw && owner != NULL) {
-      *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, drop_owner, g_bytes_ref (owner));
+      *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, drop_part,
+                                      g_memdup2 (&(Part) { g_bytes_ref (owner), proto->raw_data.data, wanted }, sizeof (Part)));
     } else if (raw && wanted >= MIEN_ONNX_TAKEN_BYTES) {
       *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, free, proto->raw_data.data);
       proto->raw_data.data = NULL;

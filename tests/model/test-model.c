@@ -495,6 +495,48 @@ test_goes_on (void)
   }
 }
 
+/* A predictor that has its network for itself answers the same, knows its layers, and refuses what it has no weights for. */
+static void
+test_open (void)
+{
+  for (int precision = MIEN_PRECISION_F32; precision <= MIEN_PRECISION_BF16; precision++)
+    for (int n_threads = 1; n_threads <= 2; n_threads++) {
+      MienThreads *threads = mien_threads_new (n_threads);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MienModel) model = mien_model_load ("small", &error);
+      g_autoptr (MienPredictor) usual = mien_predictor_new (model, 1, mien_cpu_level (), threads, &error);
+      g_autoptr (MienPredictor) lean = mien_predictor_open ("small", mien_cpu_level (), (MienPrecision) precision, threads, &error);
+      g_assert_no_error (error);
+      const int size = mien_model_get_input_size (model), n_bytes = mien_model_get_n_labels (model) * (int) sizeof (float);
+      g_autofree float *pixels = g_new (float, 3 * size * size);
+      float want[3 * MIEN_MODEL_MAX_LABELS], got[3 * MIEN_MODEL_MAX_LABELS];
+
+      mien_predictor_set_precision (usual, (MienPrecision) precision);
+      for (int i = 0; i < 3 * size * size; i++)
+        pixels[i] = (float) (i * 7919 % 251);
+      g_assert_true (mien_predictor_run (usual, pixels, 3, want, &error));
+      g_assert_true (mien_predictor_run (lean, pixels, 3, got, &error));
+      g_assert_cmpmem (got, 3 * n_bytes, want, 3 * n_bytes);
+
+      g_autoptr (GPtrArray) layers = mien_model_dup_layers (model, &error);
+      g_autoptr (GPtrArray) lean_layers = mien_model_dup_layers (mien_predictor_get_model (lean), &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (layers->len, ==, lean_layers->len);
+      for (guint i = 0; i < layers->len; i++) {
+        const MienLayerInfo *a = g_ptr_array_index (layers, i), *b = g_ptr_array_index (lean_layers, i);
+        g_assert_cmpstr (a->op, ==, b->op);
+        g_assert_cmpint (a->params, ==, b->params);
+        g_assert_cmpint (a->macs, ==, b->macs);
+      }
+      mien_predictor_set_precision (lean, (MienPrecision) !precision);
+      g_assert_false (mien_predictor_run (lean, pixels, 1, got, &error));
+      g_assert_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED);
+      g_clear_pointer (&usual, mien_predictor_free);
+      g_clear_pointer (&lean, mien_predictor_free);
+      mien_threads_free (threads);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -505,6 +547,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model/refused", test_refused);
   g_test_add_func ("/model/predict", test_predict);
   g_test_add_func ("/model/goes-on", test_goes_on);
+  g_test_add_func ("/model/open", test_open);
   g_test_add_func ("/model/own-copy", test_own_copy);
   g_test_add_func ("/model/save", test_save);
   g_test_add_func ("/model/layers", test_layers);
