@@ -17,25 +17,108 @@ typedef struct {
 } Place;
 
 INLINE Place
-place_of (const MienWinogradBlock *block, const int rows, const int columns, int tile)
+place_of (const MienBlockedShape *shape, const int rows, const int columns, int tile)
 {
-  const int across = (block->shape->q + columns - 1) / columns, down = (block->shape->p + rows - 1) / rows;
+  const int across = (shape->q + columns - 1) / columns, down = (shape->p + rows - 1) / rows;
 
   return (Place) { tile / (across * down), tile / across % down * rows, tile % across * columns };
 }
 
 INLINE void
-next_place (const MienWinogradBlock *block, const int rows, const int columns, Place *at)
+next_place (const MienBlockedShape *shape, const int rows, const int columns, Place *at)
 {
   at->q += columns;
-  if (at->q < block->shape->q)
+  if (at->q < shape->q)
     return;
   at->q = 0;
   at->p += rows;
-  if (at->p < block->shape->p)
+  if (at->p < shape->p)
     return;
   at->p = 0;
   at->n++;
+}
+
+#if BF16
+/* Element by element, even before odd. */
+INLINE void
+store_pair (Elem *to, Vec even, Vec odd)
+{
+  const __m512i low = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) even));
+  const __m512i high = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) odd));
+
+  _mm512_storeu_si512 (to, _mm512_or_si512 (low, _mm512_slli_epi32 (high, 16)));
+}
+#endif
+
+/* G w, of values that lie step apart. Rows of G: 1, p, p^2 for a point p, divided by the product of its distances from the other finite
+ * points. */
+INLINE void
+transform_filter (const int m, const Vec *w, const int step, Vec *u, const int u_step)
+{
+  const Vec ends = w[0] + w[2 * step];
+
+  u[0] = w[0];
+  if (m == 2) {
+    u[u_step] = 0.5f * (ends + w[step]);
+    u[2 * u_step] = 0.5f * (ends - w[step]);
+    u[3 * u_step] = w[2 * step];
+  } else {
+    const Vec near = (-1 / 3.0f) * (ends + w[0]), far = (1 / 6.0f) * (ends + w[2 * step]), middle = (ROOT / 6) * w[step];
+    u[u_step] = near - 2 * middle;
+    u[2 * u_step] = near + 2 * middle;
+    u[3 * u_step] = far + middle;
+    u[4 * u_step] = far - middle;
+    u[5 * u_step] = w[2 * step];
+  }
+}
+
+/* G w G^T of a block of output channels and an input channel; 0 beyond either. */
+INLINE void
+transform_filters (const MienBlockedShape *shape, const int rows, const int columns, const MienWinogradFilters *filters, int k, int c, Vec *u)
+{
+  const float *w = filters->w + k * filters->k_step + c * filters->c_step;
+  const int n_k = c >= shape->c ? 0 : shape->k - k < LANES ? shape->k - k : LANES, wide = columns + 2;
+  float lanes[9][LANES] = { 0 };
+  Vec taps[9], half[18];
+
+  for (int l = 0; l < n_k; l++, w += filters->k_step)
+    for (int tap = 0; tap < 9; tap++)
+      lanes[tap][l] = w[filters->flipped ? 8 - tap : tap];
+  for (int tap = 0; tap < 9; tap++)
+    taps[tap] = load (lanes[tap]);
+  for (int s = 0; s < 3; s++)
+    transform_filter (rows, taps + s, 3, half + s, 3);
+  for (int r = 0; r < rows + 2; r++)
+    transform_filter (columns, half + r * 3, 1, u + r * wide, 1);
+}
+
+INLINE void
+transform_weights (const MienBlockedShape *shape, const int rows, const int columns, const bool bf16, const MienWinogradFilters *filters, void *packed,
+                   int first, int end)
+{
+  const int parts = (rows + 2) * (columns + 2), blocks = blocks_of (shape->k), n_channels = bf16 ? (shape->c + 1) / 2 * 2 : shape->c;
+
+  for (int k = first * GROUP; k < end * GROUP && k < blocks; k++) {
+    const int start = k / GROUP * GROUP, g = k - start, G = blocks - start < GROUP ? blocks - start : GROUP;
+    const ptrdiff_t part_step = (ptrdiff_t) n_channels * G * LANES, at = (ptrdiff_t) start * LANES * parts * n_channels;
+#if BF16
+    for (int c = 0; bf16 && c < n_channels; c += 2) {
+      Elem *u = (Elem *) packed + at + (c * G + 2 * g) * LANES;
+      Vec even[36], odd[36];
+      transform_filters (shape, rows, columns, filters, k * LANES, c, even);
+      transform_filters (shape, rows, columns, filters, k * LANES, c + 1, odd);
+      for (int part = 0; part < parts; part++, u += part_step)
+        store_pair (u, even[part], odd[part]);
+    }
+#endif
+    for (int c = 0; !bf16 && c < n_channels; c++) {
+      float *u = (float *) packed + at + (c * G + g) * LANES;
+      Vec parts_of_c[36];
+      transform_filters (shape, rows, columns, filters, k * LANES, c, parts_of_c);
+      for (int part = 0; part < parts; part++, u += part_step)
+        store (u, parts_of_c[part]);
+    }
+  }
 }
 
 /* V is floats, or bfloat16. */
@@ -96,8 +179,8 @@ transform_inputs (const MienWinogradBlock *block, const int rows, const int colu
   const ptrdiff_t v_step = (ptrdiff_t) mien_winograd_v_step (shape, LANES, block->n_tiles);
 
   for (int c = first; c < end; c++) {
-    Place at = place_of (block, rows, columns, block->tile);
-    for (int i = 0; i < block->n_tiles; i++, next_place (block, rows, columns, &at)) {
+    Place at = place_of (shape, rows, columns, block->tile);
+    for (int i = 0; i < block->n_tiles; i++, next_place (shape, rows, columns, &at)) {
       void *v = v_at (bf16, block->v, ((ptrdiff_t) c * block->n_tiles + i) * LANES);
       const int row = at.p - shape->pad_top, column = at.q - shape->pad_left;
       const int n_rows = shape->h + shape->x_halo - row, n_columns = shape->w + shape->x_halo - column;
@@ -289,9 +372,9 @@ finish_block (const MienWinogradBlock *block, const int rows, const int columns,
   const MienBlockedShape out = stored_shape (shape);
   const ptrdiff_t y_row = row_elems (&out);
   const int pooled = shape->pool ? 2 : 1;
-  Place at = place_of (block, rows, columns, block->tile);
+  Place at = place_of (shape, rows, columns, block->tile);
 
-  for (int i = 0; i < block->n_tiles; i++, products += G * LANES, next_place (block, rows, columns, &at)) {
+  for (int i = 0; i < block->n_tiles; i++, products += G * LANES, next_place (shape, rows, columns, &at)) {
     const int n_rows = shape->p - at.p < rows ? shape->p - at.p : rows, n_columns = shape->q - at.q < columns ? shape->q - at.q : columns;
     const int p = at.p / pooled, q = at.q / pooled;
     Elem *y = (Elem *) args->y + offset_of (blocks, out.p, out.q, shape->y_halo, at.n, k, p);
@@ -328,39 +411,47 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
   }
 }
 
+#include "kernels/mien-winograd-grad-simd.h"
+
 /* The kinds that mien_winograd_choose() knows. */
 #if BF16
-#define SWITCH_KIND(CALL, kind, ...)                   \
+#define SWITCH_KIND(CALL, subject, kind, ...)                \
   if ((kind).bf16 && (kind).columns == 2)              \
-    CALL (block, 2, 2, true, __VA_ARGS__);             \
+    CALL (subject, 2, 2, true, __VA_ARGS__);             \
   else if ((kind).bf16)                                \
-    CALL (block, 2, 4, true, __VA_ARGS__);             \
+    CALL (subject, 2, 4, true, __VA_ARGS__);             \
   else if ((kind).rows == 2)                           \
-    CALL (block, 2, 2, false, __VA_ARGS__);            \
+    CALL (subject, 2, 2, false, __VA_ARGS__);            \
   else                                                 \
-    CALL (block, 4, 4, false, __VA_ARGS__)
+    CALL (subject, 4, 4, false, __VA_ARGS__)
 #else
-#define SWITCH_KIND(CALL, kind, ...)                   \
+#define SWITCH_KIND(CALL, subject, kind, ...)                \
   if ((kind).rows == 2)                                \
-    CALL (block, 2, 2, false, __VA_ARGS__);            \
+    CALL (subject, 2, 2, false, __VA_ARGS__);            \
   else                                                 \
-    CALL (block, 4, 4, false, __VA_ARGS__)
+    CALL (subject, 4, 4, false, __VA_ARGS__)
 #endif
+
+static void
+weights (const MienBlockedShape *shape, MienWinogradKind kind, const MienWinogradFilters *filters, void *packed, int first, int end)
+{
+  SWITCH_KIND (transform_weights, shape, kind, filters, packed, first, end);
+}
 
 static void
 inputs (const MienWinogradBlock *block, int first, int end)
 {
-  SWITCH_KIND (transform_inputs, block->kind, first, end);
+  SWITCH_KIND (transform_inputs, block, block->kind, first, end);
 }
 
 static void
 outputs (const MienWinogradBlock *block, int first, int end)
 {
-  SWITCH_KIND (compute_outputs, block->kind, first, end);
+  SWITCH_KIND (compute_outputs, block, block->kind, first, end);
 }
 
 void
 NAME (winograd_kernels_init) (MienWinogradKernels *self)
 {
-  *self = (MienWinogradKernels) { LANES, GROUP, BF16, inputs, outputs };
+  *self = (MienWinogradKernels) { LANES, GROUP, BF16, weights, inputs, outputs, grad_tiles, grad_products, grad_weights };
 }

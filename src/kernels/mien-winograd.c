@@ -165,138 +165,45 @@ mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *sha
   return (size_t) parts_of (kind) * channels_of (shape, kind) * round_up (shape->k, self->lanes) * (kind.bf16 ? 2 : 4);
 }
 
-enum {
-  MAX_WIDTH = 32, /* group * lanes */
-  WIDE = 4,       /* filters side by side in a vector; lanes are a multiple of it */
-  AT_ONCE = 4,    /* channels: what is written then comes in pieces of whole cache lines */
-};
-
-typedef float Vec __attribute__ ((vector_size (WIDE * sizeof (float))));
-typedef unsigned VecU __attribute__ ((vector_size (WIDE * sizeof (unsigned))));
-
-/* w[channel][tap] of up to MAX_WIDTH filters, and what they become. */
-typedef Vec Filters[AT_ONCE * 9][MAX_WIDTH / WIDE];
-typedef Vec Parts[36][AT_ONCE][MAX_WIDTH / WIDE];
-
-#define ROOT 1.41421356f
-#define THIRD (1 / 3.0f)
-
-/* G. Its rows: 1, p, p^2 for a point p, divided by the product of its distances from the other finite points. */
-static const float g2[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
-static const float g4[6][3] = {
-  { 1, 0, 0 },
-  { -2 * THIRD, -ROOT * THIRD, -THIRD },
-  { -2 * THIRD, ROOT * THIRD, -THIRD },
-  { THIRD / 2, ROOT * THIRD / 2, THIRD },
-  { THIRD / 2, -ROOT * THIRD / 2, THIRD },
-  { 0, 0, 1 },
-};
-
 void
 mien_winograd_filter_4 (const float w[3], float u[6])
 {
-  for (int i = 0; i < 6; i++)
-    u[i] = g4[i][0] * w[0] + g4[i][1] * w[1] + g4[i][2] * w[2];
+  static const float root = 1.41421356f, third = 1 / 3.0f;
+
+  u[0] = w[0];
+  u[1] = -third * (2 * w[0] + root * w[1] + w[2]);
+  u[2] = -third * (2 * w[0] - root * w[1] + w[2]);
+  u[3] = third * (0.5f * (w[0] + root * w[1]) + w[2]);
+  u[4] = third * (0.5f * (w[0] - root * w[1]) + w[2]);
+  u[5] = w[2];
 }
 
-/* G w G^T: w[9] to u[part]. */
-static inline void
-transform_weights (const int rows, const int columns, int channel, int i, Filters filters, Parts u)
-{
-  const float (*down)[3] = rows == 2 ? g2 : g4, (*across)[3] = columns == 2 ? g2 : g4;
-  Vec w[9], half[3];
-
-  for (int tap = 0; tap < 9; tap++)
-    w[tap] = filters[channel * 9 + tap][i];
-  for (int r = 0; r < rows + 2; r++) {
-    for (int s = 0; s < 3; s++)
-      half[s] = down[r][0] * w[s] + down[r][1] * w[3 + s] + down[r][2] * w[6 + s];
-    for (int c = 0; c < columns + 2; c++)
-      u[r * (columns + 2) + c][channel][i] = across[c][0] * half[0] + across[c][1] * half[1] + across[c][2] * half[2];
-  }
-}
-
-/* From w[K][C][9], n filters from k on and AT_ONCE channels from c on; zeros beyond the model's. */
-static void
-read_filters (const MienBlockedShape *shape, const float *w, int k, int n, int c, Filters filters)
-{
-  const ptrdiff_t step = (ptrdiff_t) shape->c * 9;
-
-  if (k + n > shape->k || c + AT_ONCE > shape->c) {
-    for (int i = 0; i < AT_ONCE * 9; i++)
-      for (int l = 0; l < n; l++)
-        filters[i][l / WIDE][l % WIDE] = k + l < shape->k && c + i / 9 < shape->c ? w[(k + l) * step + c * 9 + i] : 0;
-    return;
-  }
-  for (int l = 0; l < n; l += WIDE) {
-    const float *from = w + (k + l) * step + c * 9;
-    for (int i = 0; i < AT_ONCE * 9; i += WIDE) { /* squares, turned over */
-      Vec row[WIDE];
-      for (int j = 0; j < WIDE; j++)
-        memcpy (&row[j], from + j * step + i, sizeof row[j]);
-      const Vec a = __builtin_shufflevector (row[0], row[1], 0, 4, 1, 5), b = __builtin_shufflevector (row[2], row[3], 0, 4, 1, 5);
-      const Vec d = __builtin_shufflevector (row[0], row[1], 2, 6, 3, 7), e = __builtin_shufflevector (row[2], row[3], 2, 6, 3, 7);
-      filters[i][l / WIDE] = __builtin_shufflevector (a, b, 0, 1, 4, 5);
-      filters[i + 1][l / WIDE] = __builtin_shufflevector (a, b, 2, 3, 6, 7);
-      filters[i + 2][l / WIDE] = __builtin_shufflevector (d, e, 0, 1, 4, 5);
-      filters[i + 3][l / WIDE] = __builtin_shufflevector (d, e, 2, 3, 6, 7);
-    }
-  }
-}
-
-/* mien_bf16_from_float(), left in the upper half. */
-static inline VecU
-round_vec (Vec x)
-{
-  const VecU bits = (VecU) x, nan = (VecU) ((bits & 0x7fffffff) > 0x7f800000);
-
-  return (nan & (bits | 0x400000)) | (~nan & (bits + 0x7fff + (bits >> 16 & 1)));
-}
+typedef struct {
+  const MienWinogradKernels *kernels;
+  const MienBlockedShape *shape;
+  MienWinogradKind kind;
+  MienWinogradFilters filters;
+  void *packed;
+  int n_tasks;
+} PackJob;
 
 static void
-write_parts (Parts u, int n_parts, int n, int n_channels, int n_now, bool bf16, char *packed)
+pack_task (void *data, int task, int thread)
 {
-  const size_t part_bytes = (size_t) n_channels * n * (bf16 ? 2 : 4);
+  const PackJob *job = data;
+  const int n = groups_of (job->kernels, job->shape);
 
-  for (int part = 0; part < n_parts; part++, packed += part_bytes) {
-    char *to = packed;
-    for (int c = 0; c < n_now; c += bf16 ? 2 : 1)
-      for (int i = 0; i < n / WIDE; i++, to += sizeof (Vec))
-        if (bf16) {
-          const VecU pair = round_vec (u[part][c][i]) >> 16 | (round_vec (u[part][c + 1][i]) & 0xffff0000);
-          memcpy (to, &pair, sizeof pair);
-        } else {
-          memcpy (to, &u[part][c][i], sizeof (Vec));
-        }
-  }
+  job->kernels->weights (job->shape, job->kind, &job->filters, job->packed, n * task / job->n_tasks, n * (task + 1) / job->n_tasks);
 }
 
 void
-mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, void *packed)
+mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, bool flipped, void *packed,
+                    MienThreads *threads)
 {
-  const int parts = parts_of (kind), width = self->group * self->lanes, spare = round_up (shape->k, self->lanes);
-  const int n_channels = channels_of (shape, kind), elem = kind.bf16 ? 2 : 4;
-  Filters filters;
-  Parts u;
+  const ptrdiff_t one = 9, row = 9 * (flipped ? shape->k : shape->c);
+  PackJob job = { self, shape, kind, { w, flipped ? one : row, flipped ? row : one, flipped }, packed, mien_threads_count (threads) };
 
-  for (int k = 0; k < spare; k += width) {
-    const int n = spare - k < width ? spare - k : width;
-    char *to = (char *) packed + (size_t) k * parts * n_channels * elem;
-    for (int c = 0; c < n_channels; c += AT_ONCE) {
-      const int n_now = n_channels - c < AT_ONCE ? n_channels - c : AT_ONCE;
-      read_filters (shape, w, k, n, c, filters);
-      for (int channel = 0; channel < n_now; channel++)
-        for (int i = 0; i < n / WIDE; i++) {
-          if (kind.rows == 4)
-            transform_weights (4, 4, channel, i, filters, u);
-          else if (kind.columns == 4)
-            transform_weights (2, 4, channel, i, filters, u);
-          else
-            transform_weights (2, 2, channel, i, filters, u);
-        }
-      write_parts (u, parts, n, n_channels, n_now, kind.bf16, to + (size_t) c * n * elem);
-    }
-  }
+  mien_threads_run (threads, pack_task, &job, job.n_tasks);
 }
 
 static MienWinogradBlock

@@ -39,28 +39,68 @@ typedef struct {
   float *products;
 } MienWinogradBlock;
 
+/* Where the filters are: w[k * k_step + c * c_step] is the first of nine floats. */
+typedef struct {
+  const float *w;
+  ptrdiff_t k_step, c_step;
+  bool flipped; /* the nine from the last one to the first: for gradients */
+} MienWinogradFilters;
+
+/* U of groups of output channels first .. end - 1. */
+typedef void (*MienWinogradWeightsFn) (const MienBlockedShape *shape, MienWinogradKind kind, const MienWinogradFilters *filters, void *packed, int first, int end);
+
 /* Steps of a block: inputs writes V of blocks of input channels first .. end - 1; outputs computes M and y of groups of output
  * channels first .. end - 1. */
 typedef void (*MienWinogradFn) (const MienWinogradBlock *block, int first, int end);
+
+/* Some tiles of the gradient by weights: V[16][C / lanes][tiles][lanes], Z[16][tiles][K] of dy, K rounded up, M[16][K][C]. In bfloat16 two tiles lie
+ * together: [..][tiles / 2][..][2]. */
+typedef struct {
+  const MienBlockedShape *shape;
+  const void *x, *dy;
+  int tile, n_tiles;
+  void *v, *z;
+  float *m;
+} MienWinogradGradBlock;
+
+/* V and Z of the block; M += their products; and for filters first .. end - 1 plain dw of the sum of n_parts M, part_size floats apart. */
+typedef void (*MienWinogradGradFn) (const MienWinogradGradBlock *block);
+typedef void (*MienWinogradGradWeightsFn) (const MienBlockedShape *shape, const float *m, int n_parts, ptrdiff_t part_size, float *dw, int first, int end);
 
 typedef struct {
   int lanes; /* 0: this level has none */
   int group; /* blocks of output channels that are computed together; the last group may have fewer */
   bool bf16; /* activations are bfloat16 */
+  MienWinogradWeightsFn weights;
   MienWinogradFn inputs, outputs;
+  MienWinogradGradFn grad_tiles, grad_products;
+  MienWinogradGradWeightsFn grad_weights;
 } MienWinogradKernels;
 
 /* How this layer is fastest. Depends on the shape alone. */
 MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape);
 
-/* Bytes of U, and computing it from w[K][C][3][3]. */
+/* Bytes of U, and computing it from w[K][C][3][3], or for the gradient: from w[C][K][3][3], flipped. */
 size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind);
-void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, void *packed);
+void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, bool flipped, void *packed,
+                         MienThreads *threads);
 
 /* Enough for n_threads and for fewer. */
 size_t mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads);
 void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
                         void *scratch, MienThreads *threads);
+
+/* The gradient by weights, of the forward shape: dw[K][C][3][3] = sum over n, p, q of dy[k][p][q] * x[c][p + r - pad][likewise]. With tiles of 2 x 2
+ * results
+ *
+ *   dw = G^T [sum over tiles of (A dy tile A^T) * (B^T x tile B)] G
+ *
+ * takes 16 products instead of 36 where the shape allows it and both have channels enough: mien_winograd_grad_pays(). V and Z are bfloat16 where the tensors are.
+ * dw depends on the number of threads: each adds up its own pictures. scratch: 64-byte aligned. */
+bool mien_winograd_grad_pays (const MienWinogradKernels *self, const MienBlockedShape *shape);
+size_t mien_winograd_grad_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, int n_threads);
+void mien_winograd_grad (const MienWinogradKernels *self, const MienBlockedShape *shape, const void *x, const void *dy, float *dw, void *scratch,
+                         MienThreads *threads);
 
 /* Elements from one of the parts of V and M to the next: a little more than they need, so that the parts of a tile do not all fall
  * into the same lines of a cache. */

@@ -13,6 +13,8 @@ static const MienOp *const families[] = {
   mien_ops_binary,
   mien_ops_cast,
   mien_ops_backward,
+  mien_ops_backward_conv,
+  mien_ops_backward_norm,
   mien_ops_blocked,
   mien_ops_conv,
   mien_ops_dense,

@@ -117,6 +117,19 @@ pool_2x2 (const MienBlockedShape *shape, float *y, double *magnitude)
       }
 }
 
+/* w[K][C][9] to [C][K][9], from the last to the first: as the layer has it that this one is the gradient of. */
+static float *
+flip (MienCheck *check, const MienBlockedShape *shape, const float *w)
+{
+  float *flipped = mien_check_output (check, (gsize) shape->k * shape->c * 9);
+
+  for (int k = 0; k < shape->k; k++)
+    for (int c = 0; c < shape->c; c++)
+      for (int tap = 0; tap < 9; tap++)
+        flipped[((gsize) c * shape->k + k) * 9 + 8 - tap] = w[((gsize) k * shape->c + c) * 9 + tap];
+  return flipped;
+}
+
 static void
 check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWinogradKernels *winograd, const MienBlockedShape *shape, MienWinogradKind kind,
              MienThreads *threads, const char *context)
@@ -142,7 +155,8 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
   compute (shape, x, w, bias, residual, want, magnitude);
   if (shape->pool)
     pool_2x2 (shape, want, magnitude);
-  mien_winograd_pack (winograd, shape, kind, w, packed);
+  const gboolean flipped = g_rand_boolean (check->random);
+  mien_winograd_pack (winograd, shape, kind, flipped ? flip (check, shape, w) : w, flipped, packed, threads);
   const MienBlockedArgs args = {
     .x = to_blocked (check, kernels, shape, shape->c, shape->h, shape->w, shape->x_halo, x),
     .w = packed,
@@ -211,6 +225,84 @@ check_bf16 (MienCheck *check)
   check_winograd (check, TRUE);
 }
 
+/* By the definition, in double precision. */
+static void
+compute_grad (const MienBlockedShape *shape, const float *x, const float *dy, float *dw, double *magnitude)
+{
+  const gsize n_w = (gsize) shape->k * shape->c * 9;
+  double most = 0;
+
+  for (gsize at = 0; at < n_w; at++) {
+    const int k = (int) (at / 9) / shape->c, c = (int) (at / 9) % shape->c, r = (int) (at % 9) / 3, s = (int) at % 3;
+    double sum = 0, size = 0;
+    for (int n = 0; n < shape->n; n++)
+      for (int p = 0; p < shape->p; p++)
+        for (int q = 0; q < shape->q; q++) {
+          const int i = p + r - shape->pad_top, j = q + s - shape->pad_left;
+          if (i < 0 || i >= shape->h || j < 0 || j >= shape->w)
+            continue;
+          const double value = (double) x[(((gsize) n * shape->c + c) * shape->h + i) * shape->w + j] *
+                               dy[(((gsize) n * shape->k + k) * shape->p + p) * shape->q + q];
+          sum += value;
+          size += fabs (value);
+        }
+    dw[at] = (float) sum;
+    most = MAX (most, size);
+  }
+  for (gsize at = 0; at < n_w; at++)
+    magnitude[at] = most;
+}
+
+static void
+check_grad (MienCheck *check, gboolean bf16)
+{
+  MienBlockedKernels kernels;
+  MienWinogradKernels winograd;
+  MienThreads *threads = mien_threads_new (3);
+
+  (bf16 ? mien_blocked_kernels_init_bf16 : mien_blocked_kernels_init) (&kernels, check->cpu);
+  (bf16 ? mien_winograd_kernels_init_bf16 : mien_winograd_kernels_init) (&winograd, check->cpu);
+  for (int round = 0; kernels.lanes > 0 && round < 30; round++) {
+    MienBlockedShape shape = random_shape (check);
+    if (round % 10 == 0) { /* several blocks for a thread */
+      shape.n = 9;
+      shape.c = 5;
+    }
+    const gsize n_x = (gsize) shape.n * shape.c * shape.h * shape.w, n_y = (gsize) shape.n * shape.k * shape.p * shape.q, n_w = (gsize) shape.k * shape.c * 9;
+    MienThreads *pool = round % 3 == 0 ? NULL : threads;
+    float *x = even_input (check, n_x), *dy = even_input (check, n_y), *got = mien_check_output (check, n_w);
+    g_autofree float *want = g_new (float, n_w);
+    g_autofree double *magnitude = g_new (double, n_w);
+    g_autofree char *context = g_strdup_printf ("round %d: n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, shape.n, shape.c, shape.h, shape.w,
+                                                shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
+    if (bf16) {
+      round_to_bf16 (x, n_x);
+      round_to_bf16 (dy, n_y);
+    }
+    compute_grad (&shape, x, dy, want, magnitude);
+    mien_winograd_grad (&winograd, &shape, to_blocked (check, &kernels, &shape, shape.c, shape.h, shape.w, shape.x_halo, x),
+                        to_blocked (check, &kernels, &shape, shape.k, shape.p, shape.q, shape.y_halo, dy), got,
+                        mien_check_output (check, mien_winograd_grad_scratch (&winograd, &shape, mien_threads_count (pool)) / 4), pool);
+    mien_check_near (want, got, magnitude, n_w, bf16 ? 1 / 64.0 : 16 * FLT_EPSILON * sqrt (shape.n * shape.p * shape.q), context);
+    mien_check_clear (check);
+  }
+  if (kernels.lanes == 0)
+    g_test_skip ("this level has no Winograd kernels");
+  mien_threads_free (threads);
+}
+
+static void
+check_grad_f32 (MienCheck *check)
+{
+  check_grad (check, FALSE);
+}
+
+static void
+check_grad_bf16 (MienCheck *check)
+{
+  check_grad (check, TRUE);
+}
+
 /* Shapes that are none of ours, and some for which the answer is clear. */
 static void
 check_choice (MienCheck *check)
@@ -242,6 +334,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   mien_check_add ("winograd/f32", check_f32);
   mien_check_add ("winograd/bf16", check_bf16);
+  mien_check_add ("winograd/grad-f32", check_grad_f32);
+  mien_check_add ("winograd/grad-bf16", check_grad_bf16);
   mien_check_add ("winograd/choice", check_choice);
   return g_test_run ();
 }

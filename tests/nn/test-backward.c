@@ -228,8 +228,8 @@ test_blocked (gconstpointer data)
     for (guint i = 0; i < want->len; i++) {
       const double far = distance (got->pdata[i], want->pdata[i]);
       worst = MAX (worst, far);
-      /* bfloat16 turns some Relus the other way, each a whole gradient off. */
-      if (far > (i == 0 ? (bf16 ? 0.02 : 1e-5) : bf16 ? 0.6 : 2e-4))
+      /* bfloat16, more so with Winograd's sums, turns some Relus the other way, each a whole gradient off. */
+      if (far > (i == 0 ? (bf16 ? 0.03 : 1e-5) : bf16 ? 0.6 : 2e-4))
         g_error ("seed %u, batch %d, size %d: result %u is %.3g away", seed, batch, size, i, far);
     }
   }

@@ -236,7 +236,7 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
     return;
   }
   state->packed = mien_pages_take (ctx->pages, mien_winograd_size (state->winograd, shape, state->kind));
-  mien_winograd_pack (state->winograd, shape, state->kind, ctx->in[1]->data, state->packed);
+  mien_winograd_pack (state->winograd, shape, state->kind, ctx->in[1]->data, false, state->packed, ctx->threads);
   prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->kind, ctx->n_threads);
 }
 

@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 
 /* Each table ends with an entry without name. */
 extern const MienOp mien_ops_backward[];
+extern const MienOp mien_ops_backward_conv[];
+extern const MienOp mien_ops_backward_norm[];
 extern const MienOp mien_ops_blocked[];
 extern const MienOp mien_ops_conv[];
 extern const MienOp mien_ops_dense[];
