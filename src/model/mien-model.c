@@ -382,9 +382,10 @@ mien_model_shipped_path (const char *name)
 char *
 mien_model_find (const char *path_or_name)
 {
-  const gboolean is_name = g_strv_contains (shipped, path_or_name) && !g_file_test (path_or_name, G_FILE_TEST_EXISTS);
+  const gboolean may_be_name = strpbrk (path_or_name, "./") == NULL && *path_or_name != '\0' && !g_file_test (path_or_name, G_FILE_TEST_EXISTS);
+  g_autofree char *path = may_be_name ? mien_model_shipped_path (path_or_name) : NULL;
 
-  return is_name ? mien_model_shipped_path (path_or_name) : g_strdup (path_or_name);
+  return path != NULL && g_file_test (path, G_FILE_TEST_EXISTS) ? g_steal_pointer (&path) : g_strdup (path_or_name);
 }
 
 static MienModel *

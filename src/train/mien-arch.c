@@ -187,36 +187,18 @@ build_nano (MienNet *net)
   conv (net, 16, 3);
   max_pool (net); /* 12 x 12 */
   conv (net, 32, 3);
-  conv (net, 32, 3);
   max_pool (net); /* 6 x 6 */
+  conv (net, 64, 3);
   conv (net, 64, 3);
   max_pool (net); /* 3 x 3 */
-  conv (net, 96, 3);
-  flatten (net);
-  dropout (net, 1);
-  classify (net);
-}
-
-static void
-build_small (MienNet *net)
-{
-  conv (net, 32, 3);
-  max_pool (net); /* 24 x 24 */
-  conv (net, 64, 3);
-  max_pool (net); /* 12 x 12 */
-  residual (net);
-  max_pool (net); /* 6 x 6 */
   conv (net, 128, 3);
-  residual (net);
-  max_pool (net); /* 3 x 3 */
-  conv (net, 256, 3);
   flatten (net);
   dropout (net, 1);
   classify (net);
 }
 
 static void
-build_best (MienNet *net)
+build_tutor (MienNet *net)
 {
   conv (net, 32, 3);
   max_pool (net); /* 24 x 24 */
@@ -232,6 +214,39 @@ build_best (MienNet *net)
   average_all (net);
   dropout (net, 1);
   classify (net);
+}
+
+/* Maps double with every halving of the picture. */
+static void
+pyramid (MienNet *net, int width)
+{
+  conv (net, width, 3);
+  max_pool (net); /* 24 x 24 */
+  conv (net, 2 * width, 3);
+  conv (net, 2 * width, 3);
+  max_pool (net); /* 12 x 12 */
+  conv (net, 4 * width, 3);
+  residual (net);
+  max_pool (net); /* 6 x 6 */
+  conv (net, 8 * width, 3);
+  residual (net);
+  max_pool (net); /* 3 x 3 */
+  conv (net, 16 * width, 3);
+  average_all (net);
+  dropout (net, 1);
+  classify (net);
+}
+
+static void
+build_small (MienNet *net)
+{
+  pyramid (net, 16);
+}
+
+static void
+build_best (MienNet *net)
+{
+  pyramid (net, 32);
 }
 
 static void
@@ -251,9 +266,10 @@ build_simple3 (MienNet *net)
 }
 
 static const MienArch archs[] = {
-  { "nano", "six 3x3 convolutions, 16 to 96 maps", build_nano },
-  { "small", "eight 3x3 convolutions, 32 to 256 maps, two residual blocks", build_small },
-  { "best", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_best },
+  { "nano", "six 3x3 convolutions, 16 to 128 maps", build_nano },
+  { "small", "ten 3x3 convolutions, 16 to 256 maps, two residual blocks", build_small },
+  { "best", "ten 3x3 convolutions, 32 to 512 maps, two residual blocks", build_best },
+  { "tutor", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_tutor },
   { "simple3", "three 3x3 convolutions, 32, 64 and 128 maps, and two dense layers", build_simple3 },
 };
 

@@ -9,7 +9,6 @@
 struct _MienBatcher {
   const MienDataset *data;
   const MienRecipe *recipe;
-  const float *soft; /* (nullable) */
   float mean, std;
   float class_weight[N_LABELS];
 
@@ -58,14 +57,10 @@ add_target (const MienBatcher *self, float *target, int index, float share)
 {
   const int label = self->data->labels[index];
   const float weight = share * self->class_weight[label], smoothing = self->recipe->label_smoothing;
-  const float of_teachers = self->soft != NULL ? self->recipe->teacher_weight : 0, of_label = weight * (1 - of_teachers);
 
   for (int j = 0; j < N_LABELS; j++)
-    target[j] += of_label * smoothing / N_LABELS;
-  target[label] += of_label * (1 - smoothing);
-  if (self->soft != NULL)
-    for (int j = 0; j < N_LABELS; j++)
-      target[j] += weight * of_teachers * self->soft[(gsize) index * N_LABELS + j];
+    target[j] += weight * smoothing / N_LABELS;
+  target[label] += weight * (1 - smoothing);
 }
 
 static void
@@ -201,14 +196,13 @@ weigh_classes (MienBatcher *self)
 }
 
 MienBatcher *
-mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std, const float *soft)
+mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std)
 {
   MienBatcher *self = g_new0 (MienBatcher, 1);
   const MienShape faces = mien_shape (4, recipe->batch, 1, data->size, data->size), targets = mien_shape (2, recipe->batch, N_LABELS);
 
   self->data = data;
   self->recipe = recipe;
-  self->soft = soft;
   self->mean = mean;
   self->std = std;
   self->order = g_new (int, data->n);

@@ -2,8 +2,8 @@
 /* Batches for training: order, augmentation, normalisation and targets. What a batch holds depends on (seed, epoch, step) alone, so
  * that a run can be resumed anywhere. A thread of the batcher's own prepares the next batch while the network works on this one.
  *
- * Targets  row of a face: weight of its class * ((1 - teacher_weight) * smoothed label + teacher_weight * teachers' answer); mixup and
- *          cutmix add two such rows by their shares. Smoothing: (1 - s) for the label + s / 7 for each
+ * Targets  row of a face: weight of its class * smoothed label; mixup and cutmix add two such rows by their shares.
+ *          Smoothing: (1 - s) for the label + s / 7 for each
  * Thread   a batcher belongs to one thread */
 #pragma once
 
@@ -21,8 +21,8 @@ typedef struct {
   guint8 *labels;      /* [batch]: the larger part's label */
 } MienBatch;
 
-/* data: the training pictures, all of them used. soft: (nullable) [data->n][7], the teachers' answers. All must outlive it. */
-MienBatcher *mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std, const float *soft);
+/* data: the training pictures, all of them used. Both must outlive it. */
+MienBatcher *mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std);
 void mien_batcher_free (MienBatcher *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienBatcher, mien_batcher_free)
 

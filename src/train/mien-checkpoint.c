@@ -36,7 +36,7 @@ describe_run (const MienRun *self)
 {
   g_autofree char *task = describe_task (&self->recipe, self->data_hash), *place = describe_place (self->threads);
 
-  return g_strconcat (task, self->teacher_hash != NULL ? self->teacher_hash : "none", place, NULL);
+  return g_strconcat (task, self->teachers != NULL ? mien_distil_get_hash (self->teachers) : "none", place, NULL);
 }
 
 typedef void (*ArrayFn) (const char *name, float *values, gsize n_elems, gpointer data);

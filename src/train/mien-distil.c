@@ -5,15 +5,30 @@
 
 #include <glib/gi18n-lib.h>
 #include <math.h>
+#include <string.h>
 
+#include "model/mien-model.h"
 #include "nn/mien-file.h"
-#include "train/mien-evaluate.h"
 #include "train/mien-trainer.h"
 
 #define N_LABELS MIEN_DATASET_N_LABELS
 #define MAX_FILE_BYTES ((guint64) 1 << 30)
+#define MAX_BATCH 32
 
-/* place[i]: the data's number of the model's label i. */
+typedef struct {
+  MienPredictor *predictor;
+  int place[N_LABELS]; /* the data's number of the model's label i */
+} Teacher;
+
+struct _MienDistil {
+  Teacher *teachers;
+  int n_teachers;
+  char *hash;
+  /* of one batch */
+  float *pixels, *answers, *sums;
+  int room;
+};
+
 static gboolean
 match_labels (const MienModel *model, const char *path, int place[N_LABELS], GError **error)
 {
@@ -25,7 +40,7 @@ match_labels (const MienModel *model, const char *path, int place[N_LABELS], GEr
         place[i] = j;
         n_found++;
       }
-  if (n_found == N_LABELS && mien_model_get_n_labels (model) == N_LABELS)
+  if (n_found == N_LABELS && mien_model_get_n_labels (model) == N_LABELS && mien_model_get_input_size (model) == 48)
     return TRUE;
   g_autofree char *name = mien_file_shown_name (path);
   g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE, _("%s: a teacher must answer with the seven expressions that are learnt; choose a model trained here"), name);
@@ -33,49 +48,21 @@ match_labels (const MienModel *model, const char *path, int place[N_LABELS], GEr
 }
 
 static gboolean
-ask (const char *path, const MienDataset *data, float *sum, MienThreads *threads, GCancellable *cancellable, GError **error)
+call (Teacher *teacher, const char *path, MienThreads *threads, GError **error)
 {
-  g_autofree float *answers = g_new (float, (gsize) data->n * N_LABELS);
-  g_autoptr (MienPredictor) predictor = NULL;
   g_autoptr (MienModel) model = mien_model_load (path, error);
-  int place[N_LABELS];
 
-  if (model == NULL || !match_labels (model, path, place, error))
+  if (model == NULL || !match_labels (model, path, teacher->place, error))
     return FALSE;
-  predictor = mien_predictor_new (model, 32, mien_cpu_level (), threads, error);
-  if (predictor == NULL)
+  teacher->predictor = mien_predictor_new (model, MAX_BATCH, mien_cpu_level (), threads, error);
+  if (teacher->predictor == NULL)
     return FALSE;
-  mien_predictor_set_precision (predictor, MIEN_PRECISION_BF16);
-  if (!mien_evaluate_predict (predictor, data, 2, answers, NULL, NULL, cancellable, error))
-    return FALSE;
-  for (int i = 0; i < data->n; i++)
-    for (int j = 0; j < N_LABELS; j++)
-      sum[(gsize) i * N_LABELS + place[j]] += answers[(gsize) i * N_LABELS + j];
+  mien_predictor_set_precision (teacher->predictor, MIEN_PRECISION_BF16);
   return TRUE;
 }
 
-float *
-mien_distil_ask (const char *const *teachers, const MienDataset *data, float temperature, MienThreads *threads,
-                 GCancellable *cancellable, GError **error)
-{
-  g_autofree float *soft = g_new0 (float, (gsize) data->n * N_LABELS);
-
-  for (int i = 0; teachers[i] != NULL; i++)
-    if (!ask (teachers[i], data, soft, threads, cancellable, error))
-      return NULL;
-  for (int i = 0; i < data->n; i++) {
-    float *row = soft + (gsize) i * N_LABELS;
-    double sum = 0;
-    for (int j = 0; j < N_LABELS; j++)
-      sum += row[j] = (float) pow (MAX (row[j], 1e-9), 1 / temperature);
-    for (int j = 0; j < N_LABELS; j++)
-      row[j] = (float) (row[j] / sum);
-  }
-  return g_steal_pointer (&soft);
-}
-
-char *
-mien_distil_dup_hash (const char *const *teachers, GError **error)
+static char *
+dup_hash (const char *const *teachers, GError **error)
 {
   g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
 
@@ -90,4 +77,88 @@ mien_distil_dup_hash (const char *const *teachers, GError **error)
     g_checksum_update (checksum, g_bytes_get_data (bytes, NULL), (gssize) g_bytes_get_size (bytes));
   }
   return g_strdup (g_checksum_get_string (checksum));
+}
+
+MienDistil *
+mien_distil_new (const char *const *teachers, MienThreads *threads, GError **error)
+{
+  g_autoptr (MienDistil) self = g_new0 (MienDistil, 1);
+
+  self->hash = dup_hash (teachers, error);
+  if (self->hash == NULL)
+    return NULL;
+  self->teachers = g_new0 (Teacher, g_strv_length ((char **) teachers));
+  for (; teachers[self->n_teachers] != NULL; self->n_teachers++)
+    if (!call (&self->teachers[self->n_teachers], teachers[self->n_teachers], threads, error)) {
+      self->n_teachers++; /* what there is of it is freed, too */
+      return NULL;
+    }
+  return g_steal_pointer (&self);
+}
+
+void
+mien_distil_free (MienDistil *self)
+{
+  for (int i = 0; i < self->n_teachers; i++)
+    g_clear_pointer (&self->teachers[i].predictor, mien_predictor_free);
+  g_free (self->teachers);
+  g_free (self->hash);
+  g_free (self->pixels);
+  g_free (self->answers);
+  g_free (self->sums);
+  g_free (self);
+}
+
+static void
+make_room (MienDistil *self, int n, gsize n_pixels)
+{
+  if (n <= self->room)
+    return;
+  self->pixels = g_renew (float, self->pixels, n * n_pixels);
+  self->answers = g_renew (float, self->answers, n * N_LABELS);
+  self->sums = g_renew (float, self->sums, n * N_LABELS);
+  self->room = n;
+}
+
+static void
+blend (float *target, const float *sum, float weight, float temperature)
+{
+  float answer[N_LABELS], of_answer = 0, of_target = 0;
+
+  for (int j = 0; j < N_LABELS; j++) {
+    of_answer += answer[j] = powf (MAX (sum[j], 1e-9f), 1 / temperature);
+    of_target += target[j];
+  }
+  for (int j = 0; j < N_LABELS; j++)
+    target[j] = (1 - weight) * target[j] + weight * of_target * answer[j] / of_answer;
+}
+
+gboolean
+mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, float weight, float temperature, GError **error)
+{
+  const int n = (int) batch->targets->shape.dim[0];
+  const gsize n_pixels = batch->faces->n_elems / (gsize) n;
+  const float *faces = mien_tensor_f32 (batch->faces);
+
+  make_room (self, n, n_pixels);
+  for (gsize k = 0; k < n * n_pixels; k++)
+    self->pixels[k] = 255 * (faces[k] * std + mean);
+  memset (self->sums, 0, (gsize) n * N_LABELS * sizeof *self->sums);
+  for (int i = 0; i < self->n_teachers; i++) {
+    const Teacher *teacher = &self->teachers[i];
+    if (!mien_predictor_run (teacher->predictor, self->pixels, n, self->answers, error))
+      return FALSE;
+    for (int row = 0; row < n; row++)
+      for (int j = 0; j < N_LABELS; j++)
+        self->sums[row * N_LABELS + teacher->place[j]] += self->answers[row * N_LABELS + j];
+  }
+  for (int row = 0; row < n; row++)
+    blend (mien_tensor_f32 (batch->targets) + row * N_LABELS, self->sums + row * N_LABELS, weight, temperature);
+  return TRUE;
+}
+
+const char *
+mien_distil_get_hash (const MienDistil *self)
+{
+  return self->hash;
 }

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Distillation: what teachers say to the pictures, to be learnt along with the labels (Hinton et al. 2015).
  *
- * The answers are worked out once, before training: the mean of all teachers and of each picture and its mirror image. Asking the
- * teachers again for every changed picture teaches better (Beyer et al. 2022), and costs more than the training itself.
+ * The teachers see every picture just as the network that learns sees it, changed and mixed, and their answer goes with that one
+ * (Beyer et al. 2022, "a good teacher is patient and consistent"): nothing that could be learnt by heart.
  *
  * Errors   MIEN_TRAIN_ERROR_RECIPE for a teacher that does not know the seven expressions; those of opening a model
  * Thread   the caller's, with its pool */
 #pragma once
 
-#include "data/mien-dataset.h"
 #include "kernels/mien-threads.h"
+#include "train/mien-batch.h"
 
 G_BEGIN_DECLS
 
-/* soft[data->n][7]: p^(1 / temperature) of the mean p, normalised. teachers: model files, NULL-terminated, at least one. (transfer full) */
-float *mien_distil_ask (const char *const *teachers, const MienDataset *data, float temperature, MienThreads *threads,
-                        GCancellable *cancellable, GError **error);
+typedef struct _MienDistil MienDistil;
 
-/* SHA-256 over the files, in hex: which teachers they were. (transfer full) */
-char *mien_distil_dup_hash (const char *const *teachers, GError **error);
+/* teachers: model files or names of shipped networks, NULL-terminated, at least one. threads: borrowed, must outlive it. */
+MienDistil *mien_distil_new (const char *const *teachers, MienThreads *threads, GError **error);
+void mien_distil_free (MienDistil *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienDistil, mien_distil_free)
+
+/* Each target t of the batch becomes (1 - weight) * t + weight * sum (t) * answer. The answer is p^(1 / temperature), normalised;
+ * p: the mean of the teachers' probabilities. mean, std: of the batch's faces, as the batcher was given them. */
+gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, float weight, float temperature, GError **error);
+
+/* SHA-256 over the files, in hex: which teachers they are. */
+const char *mien_distil_get_hash (const MienDistil *self);
 
 G_END_DECLS

@@ -16,13 +16,12 @@
   .warmup_epochs = 1,          \
   .cycle_growth = 2,           \
   .plateau_factor = 0.3f,      \
-  .teacher_weight = 0.7f,      \
-  .teacher_temperature = 2,    \
   .rollbacks = 3,              \
   .seed = 1
 
 /* Small networks also learn from the answers of the most accurate one, which comes with the program. */
 static const char *const taught_by_best[] = { "best", NULL };
+static const char *const taught_by_tutor[] = { "tutor", NULL };
 
 static const MienRecipe recipes[] = {
   {
@@ -30,8 +29,10 @@ static const MienRecipe recipes[] = {
     .name = "nano",
     .summary = "The smallest network, for slow processors",
     .arch = "nano",
-    .epochs = 60,
+    .epochs = 70,
     .teachers = taught_by_best,
+    .teacher_weight = 0.7f,
+    .teacher_temperature = 1,
     .ema = 0.999f,
     .augment = { .flip = TRUE, .shift = 0.06f, .rotate_deg = 8, .scale = 0.08f, .contrast = 0.2f, .brightness = 0.05f },
   },
@@ -40,17 +41,34 @@ static const MienRecipe recipes[] = {
     .name = "small",
     .summary = "A good network in half an hour",
     .arch = "small",
-    .epochs = 50,
+    .epochs = 100,
     .teachers = taught_by_best,
-    .dropout = 0.25f,
+    .teacher_weight = 0.7f,
+    .teacher_temperature = 1,
+    .dropout = 0.2f,
+    .mixup_alpha = 0.2f,
     .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.07f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.2f, .brightness = 0.05f, .erase = 0.2f, .erase_area = 0.15f },
+    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.2f, .erase_area = 0.15f },
   },
   {
     COMMON,
     .name = "best",
-    .summary = "The most accurate network, in an hour or two",
+    .summary = "The most accurate network, in an hour and a half",
     .arch = "best",
+    .epochs = 115,
+    .teachers = taught_by_tutor,
+    .teacher_weight = 0.5f,
+    .teacher_temperature = 1,
+    .dropout = 0.4f,
+    .mixup_alpha = 0.2f,
+    .ema = 0.999f,
+    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },
+  },
+  {
+    COMMON,
+    .name = "tutor",
+    .summary = "The network that teaches the most accurate one",
+    .arch = "tutor",
     .epochs = 60,
     .label_smoothing = 0.1f,
     .dropout = 0.4f,

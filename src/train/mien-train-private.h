@@ -6,6 +6,7 @@
 #include "nn/mien-plan.h"
 #include "train/mien-arch.h"
 #include "train/mien-batch.h"
+#include "train/mien-distil.h"
 #include "train/mien-optimiser.h"
 #include "train/mien-trainer.h"
 
@@ -17,8 +18,7 @@ typedef struct {
   char *data_hash;
   guint8 *twins; /* [validation->n]: also in training */
   int n_twins;
-  float *soft;        /* (nullable) the teachers' answers to the training pictures */
-  char *teacher_hash; /* (nullable) */
+  MienDistil *teachers; /* (nullable) */
   float mean, std; /* of the training pixels, 0 .. 1 */
 
   MienThreads *threads;

@@ -8,7 +8,6 @@
 
 #include "nn/mien-autodiff.h"
 #include "nn/mien-passes.h"
-#include "train/mien-distil.h"
 #include "train/mien-schedule.h"
 #include "train/mien-train-private.h"
 
@@ -34,11 +33,10 @@ mien_run_free (MienRun *self)
   g_clear_pointer (&self->model, mien_model_unref);
   g_clear_pointer (&self->training, mien_dataset_unref);
   g_clear_pointer (&self->validation, mien_dataset_unref);
+  g_clear_pointer (&self->teachers, mien_distil_free);
   g_clear_pointer (&self->threads, mien_threads_free);
   g_free (self->data_hash);
   g_free (self->twins);
-  g_free (self->soft);
-  g_free (self->teacher_hash);
   g_free (self);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienRun, mien_run_free)
@@ -180,14 +178,20 @@ build_network (MienRun *self, GError **error)
 }
 
 static gboolean
-ask_teachers (MienRun *self, GCancellable *cancellable, GError **error)
+call_teachers (MienRun *self, GError **error)
 {
-  if (self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL)
+  if (self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL || self->recipe.teacher_weight <= 0)
     return TRUE;
-  self->teacher_hash = mien_distil_dup_hash (self->recipe.teachers, error);
-  if (self->teacher_hash != NULL)
-    self->soft = mien_distil_ask (self->recipe.teachers, self->training, MAX (self->recipe.teacher_temperature, 0.01f), self->threads, cancellable, error);
-  return self->soft != NULL;
+  self->teachers = mien_distil_new (self->recipe.teachers, self->threads, error);
+  return self->teachers != NULL;
+}
+
+/* The teachers look at what the network is about to see. */
+static gboolean
+ask_teachers (MienRun *self, const MienBatch *batch, GError **error)
+{
+  return self->teachers == NULL || mien_distil_blend (self->teachers, batch, self->mean, self->std, self->recipe.teacher_weight,
+                                                      MAX (self->recipe.teacher_temperature, 0.01f), error);
 }
 
 static void
@@ -306,7 +310,7 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
     if (g_cancellable_set_error_if_cancelled (cancellable, error))
       return FALSE;
     const MienBatch *now = mien_batcher_take (self->batcher, self->epoch + 1, step);
-    if (!run_network (self, now, error))
+    if (!ask_teachers (self, now, error) || !run_network (self, now, error))
       return FALSE;
     const float step_loss = *mien_tensor_f32 (mien_context_output (self->context, 0));
     if (!isfinite (step_loss))
@@ -451,9 +455,9 @@ mien_train (const MienRecipe *recipe, MienDataset *data, const char *out_path, g
   if (!mien_recipe_check (recipe, error))
     return NULL;
   self->threads = mien_threads_new (threads);
-  if (!take_data (self, data, error) || !build_network (self, error) || !ask_teachers (self, cancellable, error))
+  if (!take_data (self, data, error) || !build_network (self, error) || !call_teachers (self, error))
     return NULL;
-  self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std, self->soft);
+  self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std);
   if (resume && out_path != NULL) {
     if (!resume_run (self, out_path, error))
       return NULL;

@@ -198,7 +198,7 @@ test_batches (void)
   g_autoptr (MienDataset) data = make_greys ();
   const MienRecipe recipe = { .batch = 10, .seed = 5, .mixup_alpha = 0, .augment = { .noise = 4 } };
   const MienRecipe plain = { .batch = 10, .seed = 5 };
-  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &plain, 0, 1, NULL);
+  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &plain, 0, 1);
   int orders[2][N_FACES];
 
   g_assert_cmpint (mien_batcher_get_n_steps (batcher), ==, 3);
@@ -217,7 +217,7 @@ test_batches (void)
   }
   g_assert_cmpint (memcmp (orders[0], orders[1], sizeof orders[0]), !=, 0);
 
-  g_autoptr (MienBatcher) one = mien_batcher_new (data, &recipe, 0.5f, 0.25f, NULL), two = mien_batcher_new (data, &recipe, 0.5f, 0.25f, NULL);
+  g_autoptr (MienBatcher) one = mien_batcher_new (data, &recipe, 0.5f, 0.25f), two = mien_batcher_new (data, &recipe, 0.5f, 0.25f);
   static const int places[][2] = { { 2, 2 }, { 1, 0 }, { 1, 1 }, { 2, 0 }, { 2, 0 }, { 1, 2 } };
   for (int step = 0; step < 9; step++)
     mien_batcher_take (two, 1 + step / 3, step % 3);
@@ -230,29 +230,25 @@ test_batches (void)
   }
 }
 
-/* Smoothing, class weights and teachers, by the formula of the header. */
+/* Smoothing and class weights, by the formula of the header. */
 static void
 test_targets (void)
 {
   g_autoptr (MienDataset) data = make_greys ();
-  const MienRecipe recipe = { .batch = 10, .seed = 5, .label_smoothing = 0.14f, .class_balance = 0.5f, .teacher_weight = 0.25f };
-  float soft[N_FACES * 7];
+  const MienRecipe recipe = { .batch = 10, .seed = 5, .label_smoothing = 0.14f, .class_balance = 0.5f };
   double weights[7], sum = 0;
 
-  for (int i = 0; i < N_FACES * 7; i++)
-    soft[i] = (float) (i % 7 == (i / 7) % 7 ? 0.4 : 0.1);
   for (int j = 0; j < 7; j++) { /* 12 happy faces, 3 of each other kind */
     weights[j] = sqrt (30. / (j == 3 ? 12 : 3));
     sum += weights[j] * (j == 3 ? 12 : 3);
   }
-  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &recipe, 0, 1, soft);
+  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &recipe, 0, 1);
   for (int i = 0; i < N_FACES; i++) {
     const MienBatch *batch = mien_batcher_take (batcher, 1, i / 10);
     const int face = find_face (mien_tensor_f32 (batch->faces)[i % 10 * N_PIXELS]), label = data->labels[face];
     for (int j = 0; j < 7; j++) {
       const double smoothed = 0.02 + (j == label ? 0.86 : 0);
-      g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (batch->targets)[i % 10 * 7 + j],
-                                      weights[label] * 30 / sum * (0.75 * smoothed + 0.25 * soft[face * 7 + j]), 1e-6);
+      g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (batch->targets)[i % 10 * 7 + j], weights[label] * 30 / sum * smoothed, 1e-6);
     }
   }
 }
@@ -263,7 +259,7 @@ test_mixing (gconstpointer cuts)
 {
   g_autoptr (MienDataset) data = make_greys ();
   const MienRecipe recipe = { .batch = 10, .seed = 6, .mixup_alpha = cuts != NULL ? 0 : 0.8f, .cutmix = cuts != NULL ? 1 : 0 };
-  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &recipe, 0, 1, NULL);
+  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &recipe, 0, 1);
   double least_share = 1;
   int n_mixed = 0;
 

@@ -360,6 +360,8 @@ test_all_settings (void)
 
   mien_model_unref (train_with (&recipe, data, teacher, FALSE, 0));
   recipe.teachers = teachers;
+  recipe.teacher_weight = 0.5f;
+  recipe.teacher_temperature = 2;
   recipe.arch = "small"; /* with residual blocks */
   recipe.optimiser = MIEN_OPTIMISER_ADAMW;
   recipe.lr = 0.003f;
@@ -393,6 +395,7 @@ test_bad_teacher (void)
   g_autoptr (GError) error = NULL;
 
   recipe.teachers = teachers;
+  recipe.teacher_weight = 0.5f;
   g_assert_null (mien_train (&recipe, data, NULL, FALSE, 1, NULL, NULL, NULL, &error));
   g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
   g_assert_nonnull (strstr (error->message, "nobody.onnx"));

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Teachers whose answer to an even grey can be worked out by hand: softmax (slope_i * (grey - mean) / std), labels in an order of their own. */
+#include <math.h>
+#include <string.h>
+
+#include "mien-test.h"
+#include "model/mien-model.h"
+#include "train/mien-distil.h"
+
+enum { N = 40, SIZE = 48, N_PIXELS = SIZE * SIZE, N_LABELS = MIEN_DATASET_N_LABELS };
+
+static const float slopes[2][N_LABELS] = { { 0, 0.5f, 1, -1, 1.5f, -0.5f, 0.25f }, { 1, -1, 0, 0.5f, -0.5f, 2, 0.75f } };
+static const char *const orders[2] = { "happy,angry,neutral,disgust,surprise,fear,sad", "angry,disgust,fear,happy,sad,surprise,neutral" };
+
+static void
+save_teacher (const char *path, int which, const char *labels)
+{
+  g_autoptr (MienGraph) graph = mien_graph_new ("teacher", 13);
+  const MienShape input = mien_shape (4, -1, 1, SIZE, SIZE), w_shape = mien_shape (2, 1, N_LABELS);
+  MienTensor *w = mien_tensor_new (MIEN_F32, &w_shape);
+  int x = mien_graph_add_input (graph, "face", MIEN_F32, &input), inputs[2];
+  g_autoptr (GError) error = NULL;
+
+  memcpy (w->data, slopes[which], sizeof slopes[which]);
+  x = mien_graph_op (graph, "", "GlobalAveragePool", "average", &x, 1);
+  inputs[0] = mien_graph_op (graph, "", "Flatten", "flatten", &x, 1);
+  inputs[1] = mien_graph_add_parameter (graph, "w", w);
+  mien_graph_add_output (graph, mien_graph_op (graph, "", "Gemm", "dense", inputs, 2));
+  g_hash_table_insert (graph->metadata, g_strdup ("mien.labels"), g_strdup (labels));
+  g_hash_table_insert (graph->metadata, g_strdup ("mien.input.mean"), g_strdup ("0.25"));
+  g_hash_table_insert (graph->metadata, g_strdup ("mien.input.std"), g_strdup ("0.5"));
+  g_autoptr (MienModel) model = mien_model_new (graph, &error);
+  g_assert_no_error (error);
+  g_assert_true (mien_model_save (model, path, &error));
+  g_assert_no_error (error);
+}
+
+/* The data's number of the teacher's label i. */
+static int
+place_of (int which, int i)
+{
+  g_auto (GStrv) names = g_strsplit (orders[which], ",", -1);
+
+  for (int j = 0; j < N_LABELS; j++)
+    if (g_str_equal (names[i], mien_dataset_labels[j]))
+      return j;
+  g_assert_not_reached ();
+}
+
+static void
+add_answer (int which, double grey, double sum[N_LABELS])
+{
+  double total = 0;
+
+  for (int i = 0; i < N_LABELS; i++)
+    total += exp (slopes[which][i] * (grey - 0.25) / 0.5);
+  for (int i = 0; i < N_LABELS; i++)
+    sum[place_of (which, i)] += exp (slopes[which][i] * (grey - 0.25) / 0.5) / total;
+}
+
+static void
+test_blend (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *first = g_build_filename (dir, "first.onnx", NULL), *second = g_build_filename (dir, "second.onnx", NULL);
+  const char *const teachers[] = { first, second, NULL };
+  const MienShape faces_shape = mien_shape (4, N, 1, SIZE, SIZE), targets_shape = mien_shape (2, N, N_LABELS);
+  const MienBatch batch = { .faces = mien_tensor_new (MIEN_F32, &faces_shape), .targets = mien_tensor_new (MIEN_F32, &targets_shape) };
+  const double mean = 0.4, std = 0.2, weight = 0.75, temperature = 2;
+  MienThreads *threads = mien_threads_new (2);
+  g_autoptr (GError) error = NULL;
+
+  save_teacher (first, 0, orders[0]);
+  save_teacher (second, 1, orders[1]);
+  g_autoptr (MienDistil) distil = mien_distil_new (teachers, threads, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < N; i++) {
+    for (int k = 0; k < N_PIXELS; k++)
+      mien_tensor_f32 (batch.faces)[i * N_PIXELS + k] = (float) ((i / (double) N - mean) / std);
+    for (int j = 0; j < N_LABELS; j++)
+      mien_tensor_f32 (batch.targets)[i * N_LABELS + j] = j == i % N_LABELS ? 1.4f : 0.1f;
+  }
+  for (int time = 0; time < 2; time++) { /* the second time upon what the first one left */
+    g_assert_true (mien_distil_blend (distil, &batch, (float) mean, (float) std, (float) weight, (float) temperature, &error));
+    g_assert_no_error (error);
+  }
+  for (int i = 0; i < N; i++) {
+    double sum[N_LABELS] = { 0 }, total = 0;
+    add_answer (0, i / (double) N, sum);
+    add_answer (1, i / (double) N, sum);
+    for (int j = 0; j < N_LABELS; j++)
+      total += sqrt (sum[j] / 2);
+    for (int j = 0; j < N_LABELS; j++) {
+      double want = j == i % N_LABELS ? 1.4 : 0.1;
+      for (int time = 0; time < 2; time++)
+        want = (1 - weight) * want + weight * 2 * sqrt (sum[j] / 2) / total; /* each row of targets sums to 2 */
+      g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (batch.targets)[i * N_LABELS + j], want, 8e-3); /* teachers answer in bfloat16 */
+    }
+  }
+  g_assert_cmpuint (strlen (mien_distil_get_hash (distil)), ==, 64);
+  mien_tensor_unref (batch.faces);
+  mien_tensor_unref (batch.targets);
+  g_clear_pointer (&distil, mien_distil_free);
+  mien_threads_free (threads);
+  mien_test_remove_dir (dir);
+}
+
+static void
+test_other_labels (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "cats.onnx", NULL);
+  const char *const teachers[] = { path, NULL };
+  g_autoptr (GError) error = NULL;
+
+  save_teacher (path, 0, "angry,disgust,fear,happy,sad,surprise,cat");
+  g_assert_null (mien_distil_new (teachers, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "cats.onnx: a teacher must answer with the seven expressions"));
+  mien_test_remove_dir (dir);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/distil/blend", test_blend);
+  g_test_add_func ("/distil/other-labels", test_other_labels);
+  return g_test_run ();
+}
