@@ -36,8 +36,10 @@ mien_run_export (const MienRun *self, GError **error)
   g_autofree char *dataset = g_strdup_printf ("sha256 %s, %d training, %d public (%d of them also in training)", self->data_hash,
                                               self->training->n, self->validation->n, self->n_twins);
   g_autofree char *settings = mien_recipe_describe (&self->recipe);
-  g_autofree char *training = g_strdup_printf ("epoch %d of %d, chosen by accuracy on the public pictures that are not in training; %d threads, %s",
-                                               self->epoch + 1, self->recipe.epochs, mien_threads_count (self->threads),
+  g_autofree char *training = g_strdup_printf ("epoch %d of %d, %s; %d threads, %s", self->epoch + 1, self->recipe.epochs,
+                                               self->recipe.keep_last && self->epoch + 1 == self->recipe.epochs
+                                                 ? "the last" : "chosen by accuracy on the public pictures that are not in training",
+                                               mien_threads_count (self->threads),
                                                mien_cpu_level_name (mien_cpu_level ()));
   g_autofree char *cost = g_strdup_printf ("%" G_GINT64_FORMAT " multiply-adds, %" G_GINT64_FORMAT " parameters", self->use->cost.macs, self->use->cost.params);
 

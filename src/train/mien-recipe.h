@@ -53,6 +53,7 @@ typedef struct {
   float mixup_alpha;     /* Zhang et al. 2018 */
   float cutmix;          /* chance of a rectangle from another face instead (Yun et al. 2019) */
 
+  gboolean keep_last;          /* a finished run keeps its last epoch, not the best one by the public split: that score is then nobody's choice */
   const char *const *teachers; /* (nullable) model files, NULL-terminated; borrowed, must outlive the run */
   float teacher_weight;        /* share of the teachers' answer in the target, the label has the rest */
   float teacher_temperature;   /* softens the answer: p^(1/T), normalised (Hinton et al. 2015) */

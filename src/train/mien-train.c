@@ -337,6 +337,12 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
   return is_sound (self) || fail_diverged (self, error);
 }
 
+static gboolean
+is_kept (const MienRun *self, int epoch)
+{
+  return self->recipe.keep_last && epoch == self->recipe.epochs;
+}
+
 /* After an epoch: scores, best model, checkpoint, log. */
 static gboolean
 finish_epoch (MienRun *self, MienTrainProgress *progress, const char *out_path, GError **error)
@@ -347,7 +353,7 @@ finish_epoch (MienRun *self, MienTrainProgress *progress, const char *out_path, 
     return FALSE;
   self->epoch++;
   progress->epoch_done = TRUE;
-  progress->best = self->best_epoch == 0 || progress->val_accuracy_clean > self->best.val_accuracy_clean;
+  progress->best = self->best_epoch == 0 || progress->val_accuracy_clean > self->best.val_accuracy_clean || is_kept (self, self->epoch);
   if (progress->best) {
     self->best = *progress;
     self->best_epoch = self->epoch;

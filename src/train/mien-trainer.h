@@ -2,7 +2,8 @@
 /* The trainer: data, architecture and recipe in, an ONNX model out, with progress on the way.
  *
  * mien_train() does the work on the calling thread (mien-cli). MienTrainer runs it on a thread of its own and reports on
- * the main thread (the training window). The model written is the best epoch by the public split (early stopping), with
+ * the main thread (the training window). The model written is the best epoch by the public split (early stopping), or of a run that
+ * was not stopped the last one where the recipe says so (keep_last), with
  * batch normalisation folded and metadata mien.* filled in.
  *
  * Files    OUT.onnx (best epoch so far, written atomically), OUT.log.jsonl (one object an epoch), OUT.ckpt (everything needed

@@ -370,6 +370,7 @@ test_all_settings (void)
   recipe.rest_epochs = 1;
   recipe.sam = 0.05f;
   recipe.ema = 0.9f;
+  recipe.keep_last = TRUE;
   recipe.class_balance = 0.5f;
   recipe.drop_path = 0.1f;
   recipe.mixup_alpha = 0.2f;
@@ -381,6 +382,8 @@ test_all_settings (void)
   assert_same_file (whole, parts);
   g_assert_nonnull (strstr (mien_model_get_metadata (model, "mien.recipe.settings"), "optimiser=adamw"));
   g_assert_true (g_str_has_prefix (mien_model_get_metadata (model, "mien.teachers"), "2, sha256 "));
+  g_autofree char *kept = g_strdup_printf ("epoch %d of %d, the last; ", recipe.epochs, recipe.epochs);
+  g_assert_true (g_str_has_prefix (mien_model_get_metadata (model, "mien.training"), kept));
   mien_test_remove_dir (dir);
 }
 
