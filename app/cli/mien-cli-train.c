@@ -107,7 +107,7 @@ progress_cb (const MienTrainProgress *p, gpointer data)
 static char *
 list_recipes (void)
 {
-  GString *text = g_string_new ("Trains a network; the best epoch by the public split is written. Recipes:\n");
+  GString *text = g_string_new ("Trains a network; the best epoch by the public split is written, or the last one where the recipe keeps that. Recipes:\n");
 
   for (const char *const *name = mien_recipe_list (); *name != NULL; name++) {
     const MienRecipe *recipe = mien_recipe_find (*name);

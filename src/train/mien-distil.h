@@ -4,7 +4,7 @@
  * The teachers see every picture just as the network that learns sees it, changed and mixed, and their answer goes with that one
  * (Beyer et al. 2022, "a good teacher is patient and consistent"): nothing that could be learnt by heart.
  *
- * Errors   MIEN_TRAIN_ERROR_RECIPE for a teacher that does not know the seven expressions; those of opening a model
+ * Errors   MIEN_TRAIN_ERROR_RECIPE for a teacher that does not know the seven expressions or takes no faces of 48 pixels; those of opening a model
  * Thread   the caller's, with its pool */
 #pragma once
 

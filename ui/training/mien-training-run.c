@@ -92,7 +92,7 @@ cell_bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer col
   g_autofree char *text = format_cell (&epoch->progress, GPOINTER_TO_INT (column));
 
   gtk_label_set_label (GTK_LABEL (label), text);
-  gtk_widget_set_tooltip_text (label, GPOINTER_TO_INT (column) == COLUMN_EPOCH && epoch->progress.best ? _("The best epoch so far") : NULL);
+  gtk_widget_set_tooltip_text (label, GPOINTER_TO_INT (column) == COLUMN_EPOCH && epoch->progress.best ? _("The epoch that is kept so far") : NULL);
 }
 
 static void
@@ -357,8 +357,8 @@ mien_training_run_finish (MienTrainingRun *self, const char *path)
     g_autofree char *title = g_strdup_printf (_("Reads %s of the Validation Faces Right"), accuracy);
 
     gtk_label_set_label (self->best_label, title);
-    /* Translators: the number of the best epoch, and the file that its network is in. */
-    text = g_strdup_printf (_("The network of epoch %d, the best one, is saved in %s."), self->best_epoch, shown);
+    /* Translators: the number of the epoch that is kept, and the file that its network is in. */
+    text = g_strdup_printf (_("The network of epoch %d is saved in %s."), self->best_epoch, shown);
   } else {
     text = g_strdup_printf (_("The network is saved in %s."), shown);
   }
