@@ -173,6 +173,15 @@ read_dz (const MienNormGradArgs *args, ptrdiff_t at, Vec x, Vec scale, Vec shift
   return passed (dy, args->y != NULL ? read_elems ((const Elem *) args->y + at) : x * scale + shift);
 }
 
+INLINE void
+add_grad (const MienNormGradArgs *args, ptrdiff_t at, Vec scale, Vec shift, Vec mean, Vec *sum, Vec *product)
+{
+  const Vec x = read_elems ((const Elem *) args->x + at), dz = read_dz (args, at, x, scale, shift);
+
+  *sum += dz;
+  *product += dz * (x - mean);
+}
+
 static void
 grad_moments (const MienPlanes *planes, const MienNormGradArgs *args, int first, int end, double *sums)
 {
@@ -183,18 +192,20 @@ grad_moments (const MienPlanes *planes, const MienNormGradArgs *args, int first,
     const int channel = i % blocks * LANES;
     for (int v = 0; v < LANES; v += WIDTH) {
       const Vec scale = load (args->scale + channel + v), shift = load (args->shift + channel + v), mean = load (args->mean + channel + v);
-      Vec sum = { 0 }, product = { 0 };
+      Vec sum[4] = { 0 }, product[4] = { 0 };
       for (int row = 0; row < planes->h; row++) {
         const ptrdiff_t at = i * plane_elems (planes) + row_at (planes, row) + v;
-        for (int q = 0; q < planes->w; q++) {
-          const Vec x = read_elems ((const Elem *) args->x + at + q * LANES);
-          const Vec dz = read_dz (args, at + q * LANES, x, scale, shift);
-          sum += dz;
-          product += dz * (x - mean);
+        int q = 0;
+        for (; q + 4 <= planes->w; q += 4) {
+#pragma GCC unroll 4
+          for (int k = 0; k < 4; k++)
+            add_grad (args, at + (q + k) * LANES, scale, shift, mean, &sum[k], &product[k]);
         }
+        for (; q < planes->w; q++)
+          add_grad (args, at + q * LANES, scale, shift, mean, &sum[0], &product[0]);
       }
-      store (parts[0] + v, sum);
-      store (parts[1] + v, product);
+      store (parts[0] + v, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+      store (parts[1] + v, (product[0] + product[1]) + (product[2] + product[3]));
     }
     add_sums (sums + channel, blocks * LANES, parts[0], parts[1]);
   }

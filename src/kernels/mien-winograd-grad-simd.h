@@ -13,124 +13,129 @@ read_pixels (const Elem *x, ptrdiff_t x_row, const int size, int n_rows, int n_c
 }
 
 /* B^T d B */
+/* A d of 2 or 4 results. */
 INLINE void
-transform_pixels (const Vec *d, Vec *v)
-{
-  Vec half[16];
-
-  for (int c = 0; c < 4; c++)
-    transform_in (2, d + c, 4, half + c, 4);
-  for (int r = 0; r < 4; r++)
-    transform_in (2, half + r * 4, 1, v + r * 4, 1);
-}
-
-INLINE void
-spread_results (const Vec *d, const int step, Vec *z, const int z_step)
+spread_results (const int size, const Vec *d, const int step, Vec *z, const int z_step)
 {
   z[0] = d[0];
-  z[z_step] = d[0] + d[step];
-  z[2 * z_step] = d[0] - d[step];
-  z[3 * z_step] = -d[step];
-}
-
-/* A d A^T */
-INLINE void
-transform_results (const Vec *d, Vec *z)
-{
-  Vec half[8];
-
-  for (int c = 0; c < 2; c++)
-    spread_results (d + c, 2, half + c, 2);
-  for (int r = 0; r < 4; r++)
-    spread_results (half + r * 2, 1, z + r * 4, 1);
-}
-
-/* Part by part; two tiles lie together in bfloat16. */
-INLINE void
-store_parts (const Vec *even, const Vec *odd, char *to, ptrdiff_t part_bytes)
-{
-  for (int part = 0; part < 16; part++, to += part_bytes) {
-#if BF16
-    store_pair ((Elem *) (void *) to, even[part], odd[part]);
-#else
-    store ((float *) (void *) to, even[part]);
-#endif
+  if (size == 2) {
+    z[z_step] = d[0] + d[step];
+    z[2 * z_step] = d[0] - d[step];
+    z[3 * z_step] = -d[step];
+  } else {
+    const Vec even_a = d[0] + 0.5f * d[2 * step], odd_a = HALF_ROOT * (d[step] + 0.5f * d[3 * step]);
+    const Vec even_b = d[0] + 2 * d[2 * step], odd_b = ROOT * (d[step] + 2 * d[3 * step]);
+    z[z_step] = even_a + odd_a;
+    z[2 * z_step] = even_a - odd_a;
+    z[3 * z_step] = even_b + odd_b;
+    z[4 * z_step] = even_b - odd_b;
+    z[5 * z_step] = d[3 * step];
   }
 }
 
+/* B^T d of a column or row of x, A d of one of dy. */
 INLINE void
-input_parts (const MienWinogradGradBlock *block, int c, Place at, Vec *v)
+transform_line (const int size, const bool is_x, const Vec *d, const int step, Vec *out, const int out_step)
 {
-  const MienBlockedShape *shape = block->shape;
-  const ptrdiff_t row_step = (ptrdiff_t) (shape->w + 2 * shape->x_halo) * LANES;
-  const int row = at.p - shape->pad_top, column = at.q - shape->pad_left;
-  const int n_rows = shape->h + shape->x_halo - row, n_columns = shape->w + shape->x_halo - column;
-  const Elem *x = (const Elem *) block->x + offset_of (blocks_of (shape->c), shape->h, shape->w, shape->x_halo, at.n, c, row) + (ptrdiff_t) column * LANES;
-  Vec d[16];
-
-  if (n_rows >= 4 && n_columns >= 4)
-    read_pixels (x, row_step, 4, 4, 4, d);
+  if (is_x)
+    transform_in (size, d, step, out, out_step);
   else
-    read_pixels (x, row_step, 4, n_rows, n_columns, d);
-  transform_pixels (d, v);
+    spread_results (size, d, step, out, out_step);
 }
 
+/* Columns of a tile of x or dy, transformed: half[wide][pixels across]. */
 INLINE void
-result_parts (const MienWinogradGradBlock *block, int k, Place at, Vec *z)
+transform_columns (const MienWinogradGradBlock *block, const int size, const bool is_x, int channel, Place at, Vec *half)
 {
   const MienBlockedShape *shape = block->shape;
-  const ptrdiff_t row_step = row_elems (shape);
-  const int n_rows = shape->p - at.p, n_columns = shape->q - at.q;
-  const Elem *dy = (const Elem *) block->dy + offset_of (blocks_of (shape->k), shape->p, shape->q, shape->y_halo, at.n, k, at.p) + (ptrdiff_t) at.q * LANES;
-  Vec d[4];
+  const int across = is_x ? size + 2 : size;
+  const int height = is_x ? shape->h : shape->p, width = is_x ? shape->w : shape->q, halo = is_x ? shape->x_halo : shape->y_halo;
+  const int row = is_x ? at.p - shape->pad_top : at.p, column = is_x ? at.q - shape->pad_left : at.q;
+  const int n_rows = height + (is_x ? halo : 0) - row, n_columns = width + (is_x ? halo : 0) - column;
+  const ptrdiff_t row_step = (ptrdiff_t) (width + 2 * halo) * LANES;
+  const Elem *from = (const Elem *) (is_x ? block->x : block->dy) + offset_of (blocks_of (is_x ? shape->c : shape->k), height, width, halo, at.n, channel, row) +
+                     (ptrdiff_t) column * LANES;
+  Vec d[36];
 
-  if (n_rows >= 2 && n_columns >= 2)
-    read_pixels (dy, row_step, 2, 2, 2, d);
+  if (n_rows >= across && n_columns >= across)
+    read_pixels (from, row_step, across, across, across, d);
   else
-    read_pixels (dy, row_step, 2, n_rows, n_columns, d);
-  transform_results (d, z);
+    read_pixels (from, row_step, across, n_rows, n_columns, d);
+#pragma GCC unroll 6
+  for (int c = 0; c < across; c++)
+    transform_line (size, is_x, d + c, across, half + c, across);
+}
+
+/* Parts of the tiles of a block of channels; two tiles lie together in bfloat16. */
+INLINE void
+write_parts (const MienWinogradGradBlock *block, const int size, const bool is_x, int channel)
+{
+  const MienBlockedShape *shape = block->shape;
+  const int wide = size + 2, across = is_x ? wide : size, together = 1 + BF16, n_steps = (block->n_tiles + together - 1) / together;
+  const ptrdiff_t vec = LANES * 4, part_step = (ptrdiff_t) mien_winograd_grad_part (blocks_of (is_x ? shape->c : shape->k), n_steps) * vec;
+  char *to = (char *) (is_x ? block->v : block->z) + (ptrdiff_t) channel * n_steps * vec;
+  Place at = place_of (shape, size, size, block->tile);
+  Vec half[2][36] = { 0 }, parts[2][6];
+
+  for (int i = 0; i < n_steps; i++, to += vec) {
+    for (int which = 0; which < together; which++) {
+      if (i * together + which >= block->n_tiles)
+        memset (half[which], 0, sizeof half[which]);
+      else
+        transform_columns (block, size, is_x, channel, at, half[which]);
+      next_place (shape, size, size, &at);
+    }
+    for (int r = 0; r < wide; r++) {
+      for (int which = 0; which < together; which++)
+        transform_line (size, is_x, half[which] + r * across, 1, parts[which], 1);
+#pragma GCC unroll 6
+      for (int c = 0; c < wide; c++) {
+        char *part = to + (r * wide + c) * part_step;
+#if BF16
+        store_pair ((Elem *) (void *) part, parts[0][c], parts[1][c]);
+#else
+        store ((float *) (void *) part, parts[0][c]);
+#endif
+        __builtin_prefetch (part + 3 * vec, 1);
+      }
+    }
+  }
 }
 
 static void
 grad_tiles (const MienWinogradGradBlock *block)
 {
   const MienBlockedShape *shape = block->shape;
-  const int n_c = blocks_of (shape->c), n_k = blocks_of (shape->k), together = 1 + BF16, n_steps = (block->n_tiles + together - 1) / together;
-  const ptrdiff_t vec = LANES * 4, v_part = (ptrdiff_t) n_c * n_steps * vec, z_part = (ptrdiff_t) n_k * n_steps * vec;
-  Vec even[16], odd[16];
 
-  for (int c = 0; c < n_c + n_k; c++) {
-    Place at = place_of (shape, 2, 2, block->tile);
-    for (int i = 0; i < n_steps; i++) {
-      for (int which = 0; which < together; which++) {
-        Vec *parts = which == 0 ? even : odd;
-        if (i * together + which >= block->n_tiles)
-          memset (parts, 0, sizeof even);
-        else if (c < n_c)
-          input_parts (block, c, at, parts);
-        else
-          result_parts (block, c - n_c, at, parts);
-        next_place (shape, 2, 2, &at);
-      }
-      if (c < n_c)
-        store_parts (even, odd, (char *) block->v + ((ptrdiff_t) c * n_steps + i) * vec, v_part);
-      else
-        store_parts (even, odd, (char *) block->z + ((ptrdiff_t) i * n_k + c - n_c) * vec, z_part);
-    }
+  for (int c = 0; c < blocks_of (shape->c); c++) {
+    if (block->size == 2)
+      write_parts (block, 2, true, c);
+    else
+      write_parts (block, 4, true, c);
+  }
+  for (int k = 0; k < blocks_of (shape->k); k++) {
+    if (block->size == 2)
+      write_parts (block, 2, false, k);
+    else
+      write_parts (block, 4, false, k);
   }
 }
 
-/* GRAD_ROWS output channels x G blocks of input channels: m += sum over tiles */
+/* GRAD_ROWS output channels x G blocks of input channels: m = or += sum over tiles */
 INLINE void
-grad_product (const int G, int n_steps, const char *v, ptrdiff_t v_block, const char *z, ptrdiff_t z_step, float *m, ptrdiff_t m_row)
+grad_product (const int G, int n_steps, const char *v, const char *z, float *m, bool add)
 {
+  const ptrdiff_t v_block = n_steps * LANES * 4;
   Vec sums[GRAD_ROWS][2];
 
 #pragma GCC unroll 16
   for (int i = 0; i < GRAD_ROWS; i++)
     for (int g = 0; g < G; g++)
-      sums[i][g] = load (m + i * m_row + g * LANES);
-  for (int step = 0; step < n_steps; step++, v += LANES * 4, z += z_step) {
+      sums[i][g] = add ? load (m + (i * 2 + g) * LANES) : (Vec) { 0 };
+#pragma GCC unroll 32
+  for (int i = 0; i < 2 * GRAD_ROWS; i += 64 / (4 * LANES))
+    __builtin_prefetch (m + (2 * GRAD_ROWS + i) * LANES, 1);
+  for (int step = 0; step < n_steps; step++, v += LANES * 4, z += LANES * 4) {
 #if BF16
     const __m512bh v0 = (__m512bh) _mm512_loadu_si512 (v), v1 = G > 1 ? (__m512bh) _mm512_loadu_si512 (v + v_block) : v0;
 #pragma GCC unroll 16
@@ -154,72 +159,90 @@ grad_product (const int G, int n_steps, const char *v, ptrdiff_t v_block, const 
 #pragma GCC unroll 16
   for (int i = 0; i < GRAD_ROWS; i++)
     for (int g = 0; g < G; g++)
-      store (m + i * m_row + g * LANES, sums[i][g]);
+      store (m + (i * 2 + g) * LANES, sums[i][g]);
 }
 
 static __attribute__ ((noinline)) void
-grad_product_1 (int n_steps, const char *v, ptrdiff_t v_block, const char *z, ptrdiff_t z_step, float *m, ptrdiff_t m_row)
+grad_product_1 (int n_steps, const char *v, const char *z, float *m, bool add)
 {
-  grad_product (1, n_steps, v, v_block, z, z_step, m, m_row);
+  grad_product (1, n_steps, v, z, m, add);
 }
 
 static __attribute__ ((noinline)) void
-grad_product_2 (int n_steps, const char *v, ptrdiff_t v_block, const char *z, ptrdiff_t z_step, float *m, ptrdiff_t m_row)
+grad_product_2 (int n_steps, const char *v, const char *z, float *m, bool add)
 {
-  grad_product (2, n_steps, v, v_block, z, z_step, m, m_row);
+  grad_product (2, n_steps, v, z, m, add);
 }
 
 static void
 grad_products (const MienWinogradGradBlock *block)
 {
   const int n_c = blocks_of (block->shape->c), n_k = blocks_of (block->shape->k), n_steps = (block->n_tiles + BF16) / (1 + BF16);
-  const ptrdiff_t vec = LANES * 4, row = (ptrdiff_t) n_c * LANES;
+  const ptrdiff_t vec = LANES * 4, v_part = (ptrdiff_t) mien_winograd_grad_part (n_c, n_steps) * vec, z_part = (ptrdiff_t) mien_winograd_grad_part (n_k, n_steps) * vec;
+  const int parts = (block->size + 2) * (block->size + 2);
+  float *m = block->m;
 
-  for (int part = 0; part < 16; part++) {
-    const char *v = (const char *) block->v + (ptrdiff_t) part * n_c * n_steps * vec, *z = (const char *) block->z + (ptrdiff_t) part * n_k * n_steps * vec;
-    float *m = block->m + part * n_k * LANES * row;
+  for (int part = 0; part < parts; part++) {
+    const char *v = (const char *) block->v + part * v_part, *z = (const char *) block->z + part * z_part;
     for (int c = 0; c < n_c; c += 2)
-      for (int k = 0; k < n_k * LANES; k += GRAD_ROWS)
-        (n_c - c > 1 ? grad_product_2 : grad_product_1) (n_steps, v + c * n_steps * vec, n_steps * vec, z + k * 4, n_k * vec, m + k * row + c * LANES, row);
+      for (int k = 0; k < n_k * LANES; k += GRAD_ROWS, m += GRAD_ROWS * 2 * LANES)
+        (n_c - c > 1 ? grad_product_2 : grad_product_1) (n_steps, v + c * n_steps * vec, z + k / LANES * n_steps * vec + k % LANES * 4, m, block->add);
   }
 }
 
 /* G^T of values that lie step apart */
 INLINE void
-gather_taps (const Vec *m, const int step, Vec *w, const int w_step)
+gather_taps (const int size, const Vec *m, const int step, Vec *w, const int w_step)
 {
-  const Vec sum = 0.5f * (m[step] + m[2 * step]);
+  const Vec sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
 
-  w[0] = m[0] + sum;
-  w[w_step] = 0.5f * (m[step] - m[2 * step]);
-  w[2 * w_step] = sum + m[3 * step];
+  if (size == 2) {
+    w[0] = m[0] + 0.5f * sum;
+    w[w_step] = 0.5f * difference;
+    w[2 * w_step] = 0.5f * sum + m[3 * step];
+  } else {
+    const Vec far_sum = m[3 * step] + m[4 * step], far_difference = m[3 * step] - m[4 * step];
+    w[0] = m[0] - (2 / 3.0f) * sum + (1 / 6.0f) * far_sum;
+    w[w_step] = (ROOT / 6) * (far_difference - 2 * difference);
+    w[2 * w_step] = (1 / 3.0f) * (far_sum - sum) + m[5 * step];
+  }
+}
+
+INLINE void
+gather_weights (const MienBlockedShape *shape, const int size, const float *m, int n_threads, ptrdiff_t thread_step, float *dw, int k)
+{
+  const int n_c = blocks_of (shape->c), n_k = blocks_of (shape->k), wide = size + 2;
+  const ptrdiff_t part_step = (ptrdiff_t) (n_c + 1) / 2 * 2 * n_k * LANES * LANES;
+
+  for (int c = 0; c < n_c; c++) {
+    const int n_lanes = shape->c - c * LANES < LANES ? shape->c - c * LANES : LANES;
+    const float *from = m + ((ptrdiff_t) c / 2 * n_k * LANES + k) * 2 * LANES + c % 2 * LANES;
+    float *to = dw + ((ptrdiff_t) k * shape->c + c * LANES) * 9, taps[9][LANES];
+    Vec sums[36], half[18], w[9];
+    for (int part = 0; part < wide * wide; part++) {
+      sums[part] = load (from + part * part_step);
+      for (int thread = 1; thread < n_threads; thread++)
+        sums[part] += load (from + part * part_step + thread * thread_step);
+    }
+    for (int j = 0; j < wide; j++)
+      gather_taps (size, sums + j, wide, half + j, wide);
+    for (int r = 0; r < 3; r++)
+      gather_taps (size, half + r * wide, 1, w + r * 3, 1);
+    for (int tap = 0; tap < 9; tap++)
+      store (taps[tap], w[tap]);
+    for (int l = 0; l < n_lanes; l++)
+      for (int tap = 0; tap < 9; tap++)
+        to[l * 9 + tap] = taps[tap][l];
+  }
 }
 
 static void
-grad_weights (const MienBlockedShape *shape, const float *m, int n_parts, ptrdiff_t part_size, float *dw, int first, int end)
+grad_weights (const MienBlockedShape *shape, int size, const float *m, int n_threads, ptrdiff_t thread_step, float *dw, int first, int end)
 {
-  const int n_c = blocks_of (shape->c), n_k = blocks_of (shape->k);
-  const ptrdiff_t row = (ptrdiff_t) n_c * LANES, step = n_k * LANES * row;
-
-  for (int k = first; k < end; k++)
-    for (int c = 0; c < n_c; c++) {
-      const int n_lanes = shape->c - c * LANES < LANES ? shape->c - c * LANES : LANES;
-      float *to = dw + ((ptrdiff_t) k * shape->c + c * LANES) * 9, taps[9][LANES];
-      Vec sums[16], half[12], w[9];
-      for (int i = 0; i < 16; i++) {
-        const float *from = m + i * step + k * row + c * LANES;
-        sums[i] = load (from);
-        for (int part = 1; part < n_parts; part++)
-          sums[i] += load (from + part * part_size);
-      }
-      for (int j = 0; j < 4; j++)
-        gather_taps (sums + j, 4, half + j, 4);
-      for (int r = 0; r < 3; r++)
-        gather_taps (half + r * 4, 1, w + r * 3, 1);
-      for (int tap = 0; tap < 9; tap++)
-        store (taps[tap], w[tap]);
-      for (int l = 0; l < n_lanes; l++)
-        for (int tap = 0; tap < 9; tap++)
-          to[l * 9 + tap] = taps[tap][l];
-    }
+  for (int k = first; k < end; k++) {
+    if (size == 2)
+      gather_weights (shape, 2, m, n_threads, thread_step, dw, k);
+    else
+      gather_weights (shape, 4, m, n_threads, thread_step, dw, k);
+  }
 }

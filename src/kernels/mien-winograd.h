@@ -53,19 +53,20 @@ typedef void (*MienWinogradWeightsFn) (const MienBlockedShape *shape, MienWinogr
  * channels first .. end - 1. */
 typedef void (*MienWinogradFn) (const MienWinogradBlock *block, int first, int end);
 
-/* Some tiles of the gradient by weights: V[16][C / lanes][tiles][lanes], Z[16][tiles][K] of dy, K rounded up, M[16][K][C]. In bfloat16 two tiles lie
- * together: [..][tiles / 2][..][2]. */
+/* Some tiles of size x size of the gradient by weights: V[parts][C / lanes][tiles][lanes] of x, Z[parts][K / lanes][tiles][lanes] of dy, in bfloat16 two tiles
+ * together: [tiles / 2][lanes][2]. M[parts][C / (2 lanes)][K][2 lanes], C and K rounded up. */
 typedef struct {
   const MienBlockedShape *shape;
   const void *x, *dy;
-  int tile, n_tiles;
+  int size, tile, n_tiles;
+  bool add; /* to what M holds */
   void *v, *z;
   float *m;
 } MienWinogradGradBlock;
 
-/* V and Z of the block; M += their products; and for filters first .. end - 1 plain dw of the sum of n_parts M, part_size floats apart. */
+/* V and Z of the block; their products in M; and for filters first .. end - 1 plain dw of the sum of the threads' M, thread_step floats apart. */
 typedef void (*MienWinogradGradFn) (const MienWinogradGradBlock *block);
-typedef void (*MienWinogradGradWeightsFn) (const MienBlockedShape *shape, const float *m, int n_parts, ptrdiff_t part_size, float *dw, int first, int end);
+typedef void (*MienWinogradGradWeightsFn) (const MienBlockedShape *shape, int size, const float *m, int n_threads, ptrdiff_t thread_step, float *dw, int first, int end);
 
 typedef struct {
   int lanes; /* 0: this level has none */
@@ -90,16 +91,18 @@ size_t mien_winograd_scratch (const MienWinogradKernels *self, const MienBlocked
 void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
                         void *scratch, MienThreads *threads);
 
-/* The gradient by weights, of the forward shape: dw[K][C][3][3] = sum over n, p, q of dy[k][p][q] * x[c][p + r - pad][likewise]. With tiles of 2 x 2
+/* The gradient by weights, of the forward shape: dw[K][C][3][3] = sum over n, p, q of dy[k][p][q] * x[c][p + r - pad][likewise]. With tiles of m x m
  * results
  *
  *   dw = G^T [sum over tiles of (A dy tile A^T) * (B^T x tile B)] G
  *
- * takes 16 products instead of 36 where the shape allows it and both have channels enough: mien_winograd_grad_pays(). V and Z are bfloat16 where the tensors are.
+ * takes (m + 2)^2 products instead of 9 m^2. V and Z are bfloat16 where the tensors are: rounding is noise of mean 0 here, which the sum over all tiles
+ * evens out, so that 4 x 4 serves as well.
+ * mien_winograd_grad_tile() is the faster m, 2 or 4; 0: sums without tiles are faster, or the shape is another one.
  * dw depends on the number of threads: each adds up its own pictures. scratch: 64-byte aligned. */
-bool mien_winograd_grad_pays (const MienWinogradKernels *self, const MienBlockedShape *shape);
-size_t mien_winograd_grad_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, int n_threads);
-void mien_winograd_grad (const MienWinogradKernels *self, const MienBlockedShape *shape, const void *x, const void *dy, float *dw, void *scratch,
+int mien_winograd_grad_tile (const MienWinogradKernels *self, const MienBlockedShape *shape);
+size_t mien_winograd_grad_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, int size, int n_threads);
+void mien_winograd_grad (const MienWinogradKernels *self, const MienBlockedShape *shape, int size, const void *x, const void *dy, float *dw, void *scratch,
                          MienThreads *threads);
 
 /* Elements from one of the parts of V and M to the next: a little more than they need, so that the parts of a tile do not all fall
@@ -108,6 +111,12 @@ static inline size_t
 mien_winograd_v_step (const MienBlockedShape *shape, int lanes, int n_tiles)
 {
   return ((size_t) (shape->c + lanes - 1) / lanes * n_tiles + 1) * lanes;
+}
+
+static inline size_t
+mien_winograd_grad_part (int n_blocks, int n_steps) /* vectors */
+{
+  return (size_t) n_blocks * n_steps + 1;
 }
 
 static inline size_t

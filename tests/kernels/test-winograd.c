@@ -270,19 +270,20 @@ check_grad (MienCheck *check, gboolean bf16)
     }
     const gsize n_x = (gsize) shape.n * shape.c * shape.h * shape.w, n_y = (gsize) shape.n * shape.k * shape.p * shape.q, n_w = (gsize) shape.k * shape.c * 9;
     MienThreads *pool = round % 3 == 0 ? NULL : threads;
+    const int size = round % 4 < 2 ? 2 : 4;
     float *x = even_input (check, n_x), *dy = even_input (check, n_y), *got = mien_check_output (check, n_w);
     g_autofree float *want = g_new (float, n_w);
     g_autofree double *magnitude = g_new (double, n_w);
-    g_autofree char *context = g_strdup_printf ("round %d: n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, shape.n, shape.c, shape.h, shape.w,
+    g_autofree char *context = g_strdup_printf ("round %d: tile %d n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, size, shape.n, shape.c, shape.h, shape.w,
                                                 shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
     if (bf16) {
       round_to_bf16 (x, n_x);
       round_to_bf16 (dy, n_y);
     }
     compute_grad (&shape, x, dy, want, magnitude);
-    mien_winograd_grad (&winograd, &shape, to_blocked (check, &kernels, &shape, shape.c, shape.h, shape.w, shape.x_halo, x),
+    mien_winograd_grad (&winograd, &shape, size, to_blocked (check, &kernels, &shape, shape.c, shape.h, shape.w, shape.x_halo, x),
                         to_blocked (check, &kernels, &shape, shape.k, shape.p, shape.q, shape.y_halo, dy), got,
-                        mien_check_output (check, mien_winograd_grad_scratch (&winograd, &shape, mien_threads_count (pool)) / 4), pool);
+                        mien_check_output (check, mien_winograd_grad_scratch (&winograd, &shape, size, mien_threads_count (pool)) / 4), pool);
     mien_check_near (want, got, magnitude, n_w, bf16 ? 1 / 64.0 : 16 * FLT_EPSILON * sqrt (shape.n * shape.p * shape.q), context);
     mien_check_clear (check);
   }
@@ -315,6 +316,7 @@ check_choice (MienCheck *check)
   mien_winograd_kernels_init (&winograd, check->cpu);
   if (winograd.lanes == 0) {
     g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 0);
+    g_assert_cmpint (mien_winograd_grad_tile (&winograd, &large), ==, 0);
     return;
   }
   g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 4);
@@ -326,6 +328,17 @@ check_choice (MienCheck *check)
   g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.n = 1, shape.p = shape.q = 1, shape.h = shape.w = 3; /* one pixel */
   g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
+
+  /* Gradients by weights: of 6 x 6 pixels both tiles take as many products, and M has fewer parts with the small one. */
+  g_assert_cmpint (mien_winograd_grad_tile (&winograd, &large), ==, 4);
+  shape = large, shape.stride_w = 2;
+  g_assert_cmpint (mien_winograd_grad_tile (&winograd, &shape), ==, 0);
+  shape = large, shape.c = 2 * winograd.lanes - 1;
+  g_assert_cmpint (mien_winograd_grad_tile (&winograd, &shape), ==, 0);
+  shape = large, shape.n = 128, shape.p = shape.q = 6, shape.h = shape.w = 6;
+  g_assert_cmpint (mien_winograd_grad_tile (&winograd, &shape), ==, 2);
+  shape.n = 1; /* M of one picture is more work than its products */
+  g_assert_cmpint (mien_winograd_grad_tile (&winograd, &shape), ==, 0);
 }
 
 int

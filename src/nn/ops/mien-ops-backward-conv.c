@@ -190,6 +190,8 @@ run_conv (MienOpCtx *ctx, GError **error)
 
 /* dX: the convolution of dY, spread by the stride, with flipped weights. */
 
+enum { SPREAD_PICTURES = 8 };
+
 static MienBlockedShape
 grad_x_shape (const MienBlockedShape *forward)
 {
@@ -246,6 +248,23 @@ infer_grad_x (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
+/* Some pictures of spread dY at a time, for Winograd's way. */
+static MienBlockedShape
+spread_shape (const MienBackwardOp *self)
+{
+  MienBlockedShape shape = grad_x_shape (&self->shape);
+
+  shape.x_halo = spread_planes (&shape).halo;
+  shape.n = MIN (shape.n, SPREAD_PICTURES);
+  return shape;
+}
+
+static MienBlockedShape
+grad_x_winograd_shape (const MienBackwardOp *self)
+{
+  return needs_spread (self) ? spread_shape (self) : grad_x_shape (&self->shape);
+}
+
 static gboolean
 prepare_grad_x (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
@@ -253,9 +272,9 @@ prepare_grad_x (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 
   if (!train_conv (ctx, 2, 0, &self, error))
     return FALSE;
-  const MienBlockedShape shape = grad_x_shape (&self.shape);
-  prep->scratch_bytes = !needs_spread (&self) && winograd_kind (&self, &shape).rows > 0
-                          ? winograd_bytes (&self, &shape) : packed_bytes (&self, &shape) + (gsize) self.n_tasks * spread_bytes (&self);
+  const MienBlockedShape shape = grad_x_winograd_shape (&self);
+  const gboolean winograd = winograd_kind (&self, &shape).rows > 0;
+  prep->scratch_bytes = (winograd ? winograd_bytes (&self, &shape) : packed_bytes (&self, &shape)) + (gsize) (winograd ? shape.n : self.n_tasks) * spread_bytes (&self);
   return TRUE;
 }
 
@@ -268,6 +287,55 @@ flip_task (void *data, int task, int thread)
 
   mien_blocked_pack_conv_flipped (self->blocked, &shape, w + (gsize) task * whole.k * shape.r * shape.s, all.k,
                                   self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
+}
+
+typedef struct {
+  const MienBackwardOp *op;
+  MienPlanes from, to;
+  int first; /* picture */
+  gsize from_size, to_size; /* bytes of a picture */
+  char *spread;
+} Spread;
+
+static Spread
+spread_of (const MienBackwardOp *self)
+{
+  const MienBlockedShape shape = grad_x_shape (&self->shape);
+  const gsize elem = self->blocked->bf16 ? sizeof (guint16) : sizeof (float);
+  Spread spread = { .op = self, .from = { 1, shape.c, self->shape.p, self->shape.q, self->shape.y_halo }, .to = spread_planes (&shape) };
+
+  spread.from_size = mien_blocked_size (self->blocked->lanes, 1, shape.c, spread.from.h, spread.from.w, spread.from.halo) * elem;
+  spread.to_size = mien_blocked_size (self->blocked->lanes, 1, shape.c, spread.to.h, spread.to.w, spread.to.halo) * elem;
+  return spread;
+}
+
+static void
+spread_task (void *data, int task, int thread)
+{
+  const Spread *spread = data;
+  const MienBackwardOp *self = spread->op;
+
+  self->backward->spread (&spread->from, (const char *) self->ctx->in[1]->data + (spread->first + task) * spread->from_size, self->shape.stride_h, &spread->to,
+                          spread->spread + task * spread->to_size);
+}
+
+static void
+grad_x_spread_winograd (const MienBackwardOp *self)
+{
+  const MienBlockedShape shape = spread_shape (self);
+  const MienWinogradKind kind = winograd_kind (self, &shape);
+  const gsize y_picture = mien_blocked_size (self->blocked->lanes, 1, shape.k, shape.p, shape.q, shape.y_halo) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float));
+  Spread spread = spread_of (self);
+  char *const u = self->ctx->scratch, *const scratch = u + mien_backward_aligned (mien_winograd_size (self->winograd, &shape, kind));
+
+  spread.spread = u + winograd_bytes (self, &shape);
+  mien_winograd_pack (self->winograd, &shape, kind, self->ctx->in[0]->data, TRUE, u, self->ctx->threads);
+  for (int done = 0; done < self->shape.n; done += shape.n) {
+    spread.first = MIN (done, self->shape.n - shape.n); /* always as many: scratch is for that */
+    const MienBlockedArgs args = { spread.spread, u, NULL, NULL, (char *) self->ctx->out[0]->data + spread.first * y_picture };
+    mien_threads_run (self->ctx->threads, spread_task, &spread, shape.n);
+    mien_winograd_run (self->winograd, &shape, kind, &args, scratch, self->ctx->threads);
+  }
 }
 
 static void
@@ -284,15 +352,14 @@ grad_x_task (void *data, int task, int thread)
     self->blocked->conv (&shape, &args, first * n_rows, end * n_rows);
     return;
   }
-  const MienPlanes from = { 1, shape.c, self->shape.p, self->shape.q, self->shape.y_halo }, to = spread_planes (&shape);
-  const gsize x_picture = mien_blocked_size (self->blocked->lanes, 1, from.c, from.h, from.w, from.halo) * elem;
+  const Spread spread = spread_of (self);
   const gsize y_picture = mien_blocked_size (self->blocked->lanes, 1, shape.k, shape.p, shape.q, shape.y_halo) * elem;
-  char *spread = self->scratch + task * spread_bytes (self);
+  char *const one = self->scratch + task * spread_bytes (self);
   shape.n = 1;
-  shape.x_halo = to.halo;
-  args.x = spread;
+  shape.x_halo = spread.to.halo;
+  args.x = one;
   for (int n = first; n < end; n++) {
-    self->backward->spread (&from, (const char *) self->ctx->in[1]->data + n * x_picture, self->shape.stride_h, &to, spread);
+    self->backward->spread (&spread.from, (const char *) self->ctx->in[1]->data + n * spread.from_size, self->shape.stride_h, &spread.to, one);
     args.y = (char *) self->ctx->out[0]->data + n * y_picture;
     self->blocked->conv (&shape, &args, 0, n_rows);
   }
@@ -305,9 +372,12 @@ run_grad_x (MienOpCtx *ctx, GError **error)
 
   if (!train_conv (ctx, 2, 0, &self, error))
     return FALSE;
-  const MienBlockedShape shape = grad_x_shape (&self.shape);
-  if (!needs_spread (&self) && winograd_kind (&self, &shape).rows > 0) {
-    run_winograd (&self, &shape, ctx->in[1]->data, ctx->in[0]->data, TRUE, NULL, ctx->out[0]->data, ctx->scratch);
+  const MienBlockedShape shape = grad_x_winograd_shape (&self);
+  if (winograd_kind (&self, &shape).rows > 0) {
+    if (needs_spread (&self))
+      grad_x_spread_winograd (&self);
+    else
+      run_winograd (&self, &shape, ctx->in[1]->data, ctx->in[0]->data, TRUE, NULL, ctx->out[0]->data, ctx->scratch);
     return TRUE;
   }
   self.packed = ctx->scratch;
@@ -342,10 +412,11 @@ infer_grad_w (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
-static gboolean
-grad_w_by_winograd (const MienBackwardOp *self)
+/* Of tiles; 0: not Winograd's way. */
+static int
+grad_w_tile (const MienBackwardOp *self)
 {
-  return self->winograd != NULL && self->ctx->in[0]->shape.rank == 5 && mien_winograd_grad_pays (self->winograd, &self->shape);
+  return self->winograd != NULL && self->ctx->in[0]->shape.rank == 5 ? mien_winograd_grad_tile (self->winograd, &self->shape) : 0;
 }
 
 static gboolean
@@ -356,8 +427,9 @@ prepare_grad_w (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 
   if (!train_conv (ctx, 0, 2, &self, error))
     return FALSE;
-  if (grad_w_by_winograd (&self))
-    prep->scratch_bytes = mien_winograd_grad_scratch (self.winograd, &self.shape, ctx->n_threads);
+  const int tile = grad_w_tile (&self);
+  if (tile > 0)
+    prep->scratch_bytes = mien_winograd_grad_scratch (self.winograd, &self.shape, tile, ctx->n_threads);
   else
     prep->scratch_bytes = self.n_tasks * (part_size (&self, stem) * sizeof (float) + pairs_bytes (&self, stem));
   return TRUE;
@@ -396,8 +468,9 @@ run_grad_w (MienOpCtx *ctx, GError **error)
 
   if (!train_conv (ctx, 0, 2, &self, error))
     return FALSE;
-  if (grad_w_by_winograd (&self)) {
-    mien_winograd_grad (self.winograd, &self.shape, ctx->in[0]->data, ctx->in[1]->data, ctx->out[0]->data, ctx->scratch, ctx->threads);
+  const int tile = grad_w_tile (&self);
+  if (tile > 0) {
+    mien_winograd_grad (self.winograd, &self.shape, tile, ctx->in[0]->data, ctx->in[1]->data, ctx->out[0]->data, ctx->scratch, ctx->threads);
     return TRUE;
   }
   self.part_size = part_size (&self, stem);

@@ -68,10 +68,12 @@ moments_task (void *data, int task, int thread)
   double *sums = self->sums + task * sums_size (self);
 
   memset (sums, 0, sums_size (self) * sizeof *sums);
-  if (self->grad.dy != NULL)
-    self->backward->grad_moments (&self->planes, &self->grad, first, end, sums);
-  else
-    self->backward->moments (&self->planes, self->norm.x, first, end, sums);
+  for (int n = end - 1; n >= first; n--) { /* what was written last is still in the cache, and what is read last here will be read first by norm_task() */
+    if (self->grad.dy != NULL)
+      self->backward->grad_moments (&self->planes, &self->grad, n, n + 1, sums);
+    else
+      self->backward->moments (&self->planes, self->norm.x, n, n + 1, sums);
+  }
 }
 
 static void
