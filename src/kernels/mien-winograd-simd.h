@@ -72,20 +72,39 @@ transform_filter (const int m, const Vec *w, const int step, Vec *u, const int u
   }
 }
 
+/* LANES values that lie step apart. */
+INLINE Vec
+load_apart (const float *x, ptrdiff_t step)
+{
+#if LANES == 16
+  return (Vec) { x[0], x[step], x[2 * step], x[3 * step], x[4 * step], x[5 * step], x[6 * step], x[7 * step], x[8 * step], x[9 * step], x[10 * step],
+                 x[11 * step], x[12 * step], x[13 * step], x[14 * step], x[15 * step] };
+#elif LANES == 8
+  return (Vec) { x[0], x[step], x[2 * step], x[3 * step], x[4 * step], x[5 * step], x[6 * step], x[7 * step] };
+#else
+  return (Vec) { x[0], x[step], x[2 * step], x[3 * step] };
+#endif
+}
+
 /* G w G^T of a block of output channels and an input channel; 0 beyond either. */
 INLINE void
 transform_filters (const MienBlockedShape *shape, const int rows, const int columns, const MienWinogradFilters *filters, int k, int c, Vec *u)
 {
   const float *w = filters->w + k * filters->k_step + c * filters->c_step;
   const int n_k = c >= shape->c ? 0 : shape->k - k < LANES ? shape->k - k : LANES, wide = columns + 2;
-  float lanes[9][LANES] = { 0 };
   Vec taps[9], half[18];
 
-  for (int l = 0; l < n_k; l++, w += filters->k_step)
+  if (n_k == LANES) {
     for (int tap = 0; tap < 9; tap++)
-      lanes[tap][l] = w[filters->flipped ? 8 - tap : tap];
-  for (int tap = 0; tap < 9; tap++)
-    taps[tap] = load (lanes[tap]);
+      taps[tap] = load_apart (w + (filters->flipped ? 8 - tap : tap), filters->k_step);
+  } else {
+    float lanes[9][LANES] = { 0 };
+    for (int l = 0; l < n_k; l++, w += filters->k_step)
+      for (int tap = 0; tap < 9; tap++)
+        lanes[tap][l] = w[filters->flipped ? 8 - tap : tap];
+    for (int tap = 0; tap < 9; tap++)
+      taps[tap] = load (lanes[tap]);
+  }
   for (int s = 0; s < 3; s++)
     transform_filter (rows, taps + s, 3, half + s, 3);
   for (int r = 0; r < rows + 2; r++)
