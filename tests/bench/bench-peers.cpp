@@ -389,7 +389,9 @@ open_group (Bench &bench, Group group)
 void
 visit (const Bench &bench, const Group &group, Cell &cell)
 {
-  const int n = CLAMP (static_cast<int> (4000 / cell.guess_us), 1, 32), n_warm = cell.guess_us < 20e3 ? 2 : 0;
+  // A processor that was idle takes some milliseconds until it is at full speed, and all but one were, before several threads' turn.
+  const double warm_us = group.threads > 1 ? 10e3 : 0;
+  const int n = CLAMP (static_cast<int> (4000 / cell.guess_us), 1, 32), n_warm = cell.guess_us < 20e3 ? 2 + static_cast<int> (warm_us / cell.guess_us) : 0;
   std::vector<double> us (n + n_warm);
 
   pin (bench, group.threads);
