@@ -4,21 +4,16 @@
 
 #include "layers/mien-layers-pane.h"
 
-#include <math.h>
 #include <glib/gi18n.h>
 
 #include "charts/mien-label.h"
 #include "explain/mien-maps.h"
 #include "layers/mien-color-legend.h"
 #include "layers/mien-layer-row.h"
+#include "layers/mien-map-grid.h"
 #include "layers/mien-map-panel.h"
 #include "layers/mien-map-source.h"
-#include "layers/mien-map-view.h"
 #include "layers/mien-map-worker.h"
-
-#define CELL_SIZE_DEFAULT 96
-#define CELL_SIZE_MIN 32
-#define CELL_SIZE_MAX 320
 
 struct _MienLayersPane {
   AdwBin parent_instance;
@@ -29,8 +24,8 @@ struct _MienLayersPane {
   AdwLeaflet *leaflet;
   AdwFlap *flap;
   GtkListBox *list;
-  GtkGridView *grid;
-  GtkWidget *grid_scroller, *face_box, *legend_box;
+  MienMapGrid *grid;
+  GtkWidget *face_box, *legend_box;
   GtkPicture *face;
   GtkLabel *answer, *model_label, *layer_title, *layer_summary, *legend_lo, *legend_hi;
   MienColorLegend *legend;
@@ -40,11 +35,9 @@ struct _MienLayersPane {
   MienMapWorker *worker;    /* has the model and computes its maps */
   MienMapSource *source;
   GArray *kernels;          /* MienMapLayer of every layer, only their kernels are looked at: they live as long as model */
-  GtkSingleSelection *selection; /* of GtkStringObject: the number of a map */
 
   gboolean frozen;
   gboolean strongest_first;
-  double scrolled;          /* Ctrl+scroll, not yet a whole step */
 };
 
 G_DEFINE_FINAL_TYPE (MienLayersPane, mien_layers_pane, ADW_TYPE_BIN)
@@ -62,25 +55,6 @@ failed_cb (MienLayersPane *self, const GError *error)
   g_warning ("Maps of the layers: %s", error->message);
   adw_status_page_set_description (self->failed_page, text);
   gtk_stack_set_visible_child_name (self->stack, "failed");
-}
-
-static int
-channel_at (MienLayersPane *self, guint position)
-{
-  g_autoptr (GtkStringObject) item = g_list_model_get_item (G_LIST_MODEL (self->selection), position);
-
-  return item != NULL ? atoi (gtk_string_object_get_string (item)) - 1 : -1;
-}
-
-static guint
-position_of (MienLayersPane *self, int channel)
-{
-  const guint n = g_list_model_get_n_items (G_LIST_MODEL (self->selection));
-
-  for (guint i = 0; i < n; i++)
-    if (channel_at (self, i) == channel)
-      return i;
-  return GTK_INVALID_LIST_POSITION;
 }
 
 /* "32 maps of 48×48 · 5 silent": maps that answer nothing to this face are worth knowing about. */
@@ -132,23 +106,10 @@ update_legend (MienLayersPane *self)
   }
 }
 
-/* The channels of the chosen layer, by number or by strength. The strength is that of this moment: maps that changed
- * places with every frame could not be followed. */
 static void
 fill_grid (MienLayersPane *self)
 {
-  g_autoptr (GtkStringList) numbers = gtk_string_list_new (NULL);
-  const int n = mien_map_source_get_n_channels (self->source);
-  g_autoptr (GArray) order = self->strongest_first ? mien_map_source_rank (self->source) : NULL;
-  const int shown = mien_map_panel_get_channel (self->panel);
-
-  for (int i = 0; i < n; i++) {
-    const int channel = order != NULL ? g_array_index (order, int, i) : i;
-    gtk_string_list_take (numbers, g_strdup_printf ("%d", channel + 1));
-  }
-  gtk_single_selection_set_model (self->selection, G_LIST_MODEL (numbers));
-  if (n > 0)
-    gtk_single_selection_set_selected (self->selection, shown >= 0 && shown < n ? position_of (self, shown) : 0);
+  mien_map_grid_fill (self->grid, self->strongest_first, mien_map_panel_get_channel (self->panel));
 }
 
 static void
@@ -160,7 +121,7 @@ activations_cb (MienLayersPane *self, MienActivations *activations)
   int n, best = 0;
 
   mien_map_source_set_activations (self->source, activations);
-  if ((int) g_list_model_get_n_items (G_LIST_MODEL (self->selection)) != mien_map_source_get_n_channels (self->source))
+  if (mien_map_grid_get_n_maps (self->grid) != mien_map_source_get_n_channels (self->source))
     fill_grid (self);
   update_legend (self);
   update_summary (self);
@@ -213,73 +174,12 @@ show_map (MienLayersPane *self, int channel)
   adw_flap_set_reveal_flap (self->flap, channel >= 0);
 }
 
-/* A single click shows a map large. Not single-click-activate: with that, a pointer on its way to the large map would
- * choose every map it passes. */
-static void
-cell_clicked_cb (MienLayersPane *self, int n_press, double x, double y, GtkGesture *gesture)
-{
-  GtkWidget *cell = gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (gesture));
-  const int channel = mien_map_view_get_channel (MIEN_MAP_VIEW (gtk_widget_get_first_child (cell)));
-  const guint position = position_of (self, channel);
-
-  if (position == GTK_INVALID_LIST_POSITION)
-    return;
-  gtk_single_selection_set_selected (self->selection, position);
-  show_map (self, channel);
-}
-
-static void
-cell_setup_cb (MienLayersPane *self, GtkListItem *item)
-{
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
-  GtkWidget *view = mien_map_view_new (self->source, FALSE);
-  GtkWidget *label = gtk_label_new (NULL);
-  GtkGesture *click = gtk_gesture_click_new ();
-
-  g_signal_connect_object (click, "released", G_CALLBACK (cell_clicked_cb), self, G_CONNECT_SWAPPED);
-  gtk_widget_add_controller (box, GTK_EVENT_CONTROLLER (click));
-  gtk_widget_set_halign (box, GTK_ALIGN_CENTER);
-  gtk_widget_set_halign (view, GTK_ALIGN_CENTER);
-  gtk_widget_add_css_class (label, "caption");
-  gtk_widget_add_css_class (label, "numeric");
-  gtk_widget_add_css_class (label, "dim-label");
-  gtk_box_append (GTK_BOX (box), view);
-  gtk_box_append (GTK_BOX (box), label);
-  gtk_list_item_set_child (item, box);
-}
-
-static void
-cell_bind_cb (MienLayersPane *self, GtkListItem *item)
-{
-  GtkWidget *view = gtk_widget_get_first_child (gtk_list_item_get_child (item));
-  const char *number = gtk_string_object_get_string (gtk_list_item_get_item (item));
-
-  mien_map_view_set_source (MIEN_MAP_VIEW (view), self->source);
-  mien_map_view_set_channel (MIEN_MAP_VIEW (view), atoi (number) - 1);
-  gtk_label_set_label (GTK_LABEL (gtk_widget_get_next_sibling (view)), number);
-}
-
-static void
-cell_unbind_cb (MienLayersPane *self, GtkListItem *item)
-{
-  mien_map_view_set_source (MIEN_MAP_VIEW (gtk_widget_get_first_child (gtk_list_item_get_child (item))), NULL);
-}
-
-static void
-map_activated_cb (MienLayersPane *self, guint position)
-{
-  gtk_single_selection_set_selected (self->selection, position);
-  show_map (self, channel_at (self, position));
-}
-
 /* With the large map open, moving through the grid shows the map one stands on. */
 static void
-selected_cb (MienLayersPane *self)
+selected_cb (MienLayersPane *self, int channel)
 {
-  const guint position = gtk_single_selection_get_selected (self->selection);
-
-  if (position != GTK_INVALID_LIST_POSITION && adw_flap_get_reveal_flap (self->flap))
-    show_map (self, channel_at (self, position));
+  if (adw_flap_get_reveal_flap (self->flap))
+    show_map (self, channel);
 }
 
 static void
@@ -298,15 +198,7 @@ reveal_cb (MienLayersPane *self)
 static void
 panel_step_cb (MienLayersPane *self, int step)
 {
-  const int n = (int) g_list_model_get_n_items (G_LIST_MODEL (self->selection));
-  const guint position = gtk_single_selection_get_selected (self->selection);
-  int next;
-
-  if (n == 0 || position == GTK_INVALID_LIST_POSITION)
-    return;
-  next = ((int) position + step + n) % n;
-  gtk_single_selection_set_selected (self->selection, (guint) next);
-  gtk_widget_activate_action (GTK_WIDGET (self->grid), "list.scroll-to-item", "u", (guint) next);
+  mien_map_grid_step (self->grid, step);
 }
 
 static void
@@ -321,8 +213,7 @@ row_selected_cb (MienLayersPane *self, GtkListBoxRow *row)
   show_map (self, -1);
   mien_map_source_set_layer (self->source, mien_layer_row_get_layer (MIEN_LAYER_ROW (row)));
   fill_grid (self);
-  if (mien_map_source_get_n_channels (self->source) > 0)
-    gtk_widget_activate_action (GTK_WIDGET (self->grid), "list.scroll-to-item", "u", 0);
+  mien_map_grid_scroll_to_start (self->grid);
   update_legend (self);
   update_summary (self);
 }
@@ -353,38 +244,13 @@ request_face_cb (MienLayersPane *self)
 }
 
 static void
-set_cell_size (MienLayersPane *self, int size)
-{
-  size = CLAMP (size, CELL_SIZE_MIN, CELL_SIZE_MAX);
-  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.zoom-in", size < CELL_SIZE_MAX);
-  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.zoom-out", size > CELL_SIZE_MIN);
-  if (size == mien_map_source_get_cell_size (self->source))
-    return;
-  mien_map_source_set_cell_size (self->source, size);
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CELL_SIZE]);
-}
-
-static void
-zoom_by (MienLayersPane *self, int steps)
+zoomed_cb (MienLayersPane *self)
 {
   const int size = mien_map_source_get_cell_size (self->source);
 
-  set_cell_size (self, (int) lrint (size * pow (1.25, steps)));
-}
-
-static gboolean
-scroll_cb (MienLayersPane *self, double dx, double dy, GtkEventController *scroll)
-{
-  int steps;
-
-  if (!(gtk_event_controller_get_current_event_state (scroll) & GDK_CONTROL_MASK))
-    return FALSE;
-  self->scrolled -= dy;
-  steps = (int) self->scrolled;
-  self->scrolled -= steps;
-  if (steps != 0)
-    zoom_by (self, steps);
-  return TRUE;
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.zoom-in", size < MIEN_MAP_GRID_SIZE_MAX);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "layers.zoom-out", size > MIEN_MAP_GRID_SIZE_MIN);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CELL_SIZE]);
 }
 
 static void
@@ -393,11 +259,11 @@ zoom_action (GtkWidget *widget, const char *name, GVariant *parameter)
   MienLayersPane *self = MIEN_LAYERS_PANE (widget);
 
   if (g_str_equal (name, "layers.zoom-in"))
-    zoom_by (self, 1);
+    mien_map_grid_zoom (self->grid, 1);
   else if (g_str_equal (name, "layers.zoom-out"))
-    zoom_by (self, -1);
+    mien_map_grid_zoom (self->grid, -1);
   else
-    set_cell_size (self, CELL_SIZE_DEFAULT);
+    mien_map_grid_set_cell_size (self->grid, MIEN_MAP_GRID_SIZE_DEFAULT);
 }
 
 static void
@@ -505,7 +371,7 @@ mien_layers_pane_set_property (GObject *object, guint id, const GValue *value, G
     fill_grid (self);
     break;
   case PROP_CELL_SIZE:
-    set_cell_size (self, g_value_get_int (value));
+    mien_map_grid_set_cell_size (self->grid, g_value_get_int (value));
     return;
   default:
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -523,13 +389,8 @@ mien_layers_pane_dispose (GObject *object)
   mien_map_worker_set_model (self->worker, NULL);
   if (self->panel != NULL)
     mien_map_panel_set_source (self->panel, NULL);
-  if (self->grid != NULL) {
-    gtk_grid_view_set_model (self->grid, NULL);
-    gtk_grid_view_set_factory (self->grid, NULL);
-  }
-  if (self->selection != NULL)
-    g_signal_handlers_disconnect_by_data (self->selection, self);
-  g_clear_object (&self->selection);
+  if (self->grid != NULL)
+    g_signal_handlers_disconnect_by_data (self->grid, self);
   G_OBJECT_CLASS (mien_layers_pane_parent_class)->dispose (object);
 }
 
@@ -563,7 +424,8 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
   props[PROP_COLOR_MAP] = g_param_spec_uint ("color-map", NULL, NULL, 0, MIEN_COLOR_MAP_N - 1, 0, flags);
   props[PROP_SHARED_RANGE] = g_param_spec_boolean ("shared-range", NULL, NULL, FALSE, flags);
   props[PROP_STRONGEST_FIRST] = g_param_spec_boolean ("strongest-first", NULL, NULL, FALSE, flags);
-  props[PROP_CELL_SIZE] = g_param_spec_int ("cell-size", NULL, NULL, CELL_SIZE_MIN, CELL_SIZE_MAX, CELL_SIZE_DEFAULT, flags);
+  props[PROP_CELL_SIZE] = g_param_spec_int ("cell-size", NULL, NULL, MIEN_MAP_GRID_SIZE_MIN, MIEN_MAP_GRID_SIZE_MAX,
+                                             MIEN_MAP_GRID_SIZE_DEFAULT, flags);
   g_object_class_install_properties (object_class, N_PROPS, props);
   signals[FACE_REQUESTED] = g_signal_new ("face-requested", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 
@@ -587,6 +449,7 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_space, 0, "layers.freeze", NULL);
 
   g_type_ensure (MIEN_TYPE_COLOR_LEGEND);
+  g_type_ensure (MIEN_TYPE_MAP_GRID);
   g_type_ensure (MIEN_TYPE_MAP_PANEL);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/mien/Mien/ui/mien-layers-pane.ui");
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, stack);
@@ -596,7 +459,6 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, flap);
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, list);
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, grid);
-  gtk_widget_class_bind_template_child (widget_class, MienLayersPane, grid_scroller);
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, face_box);
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, legend_box);
   gtk_widget_class_bind_template_child (widget_class, MienLayersPane, face);
@@ -614,7 +476,9 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, back_cb);
   gtk_widget_class_bind_template_callback (widget_class, reveal_cb);
   gtk_widget_class_bind_template_callback (widget_class, request_face_cb);
-  gtk_widget_class_bind_template_callback (widget_class, map_activated_cb);
+  gtk_widget_class_bind_template_callback (widget_class, show_map);
+  gtk_widget_class_bind_template_callback (widget_class, selected_cb);
+  gtk_widget_class_bind_template_callback (widget_class, zoomed_cb);
   gtk_widget_class_bind_template_callback (widget_class, panel_closed_cb);
   gtk_widget_class_bind_template_callback (widget_class, panel_step_cb);
 }
@@ -622,8 +486,6 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
 static void
 mien_layers_pane_init (MienLayersPane *self)
 {
-  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
-  GtkEventController *scroll = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL);
   GtkEventController *keys = gtk_shortcut_controller_new ();
 
   self->worker = mien_map_worker_new ();
@@ -633,27 +495,15 @@ mien_layers_pane_init (MienLayersPane *self)
   self->source = mien_map_source_new ();
   self->kernels = g_array_new (FALSE, FALSE, sizeof (MienMapLayer));
   gtk_widget_init_template (GTK_WIDGET (self));
+  mien_map_grid_set_source (self->grid, self->source);
   mien_map_panel_set_source (self->panel, self->source);
-
-  g_signal_connect_swapped (factory, "setup", G_CALLBACK (cell_setup_cb), self);
-  g_signal_connect_swapped (factory, "bind", G_CALLBACK (cell_bind_cb), self);
-  g_signal_connect_swapped (factory, "unbind", G_CALLBACK (cell_unbind_cb), self);
-  gtk_grid_view_set_factory (self->grid, factory);
-  g_object_unref (factory);
-  self->selection = gtk_single_selection_new (NULL);
-  g_signal_connect_swapped (self->selection, "notify::selected", G_CALLBACK (selected_cb), self);
-  gtk_grid_view_set_model (self->grid, GTK_SELECTION_MODEL (self->selection));
-
-  gtk_event_controller_set_propagation_phase (scroll, GTK_PHASE_CAPTURE);
-  g_signal_connect_swapped (scroll, "scroll", G_CALLBACK (scroll_cb), self);
-  gtk_widget_add_controller (self->grid_scroller, scroll);
 
   /* A grid's cells take Space to select; here it freezes, as everywhere else in the pane. */
   gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
   gtk_shortcut_controller_add_shortcut (GTK_SHORTCUT_CONTROLLER (keys),
                                         gtk_shortcut_new (gtk_keyval_trigger_new (GDK_KEY_space, 0),
                                                           gtk_callback_action_new (freeze_shortcut_cb, self, NULL)));
-  gtk_widget_add_controller (self->grid_scroller, keys);
+  gtk_widget_add_controller (GTK_WIDGET (self->grid), keys);
   gtk_widget_set_visible (GTK_WIDGET (self->face), FALSE);
   gtk_widget_set_visible (self->legend_box, FALSE);
   reveal_cb (self);
@@ -732,7 +582,7 @@ mien_layers_pane_select (MienLayersPane *self, int layer, int channel)
       continue;
     gtk_list_box_select_row (self->list, row);
     if (channel >= 0 && channel < mien_map_source_get_n_channels (self->source)) {
-      gtk_single_selection_set_selected (self->selection, position_of (self, channel));
+      mien_map_grid_select (self->grid, channel);
       show_map (self, channel);
     } else {
       show_map (self, -1);
