@@ -124,6 +124,16 @@ max_pool (MienNet *net)
   net->width /= 2;
 }
 
+/* A convolution, residual blocks, half the height and width. */
+static void
+stage (MienNet *net, int channels, int n_residuals)
+{
+  conv (net, channels, 3);
+  for (int i = 0; i < n_residuals; i++)
+    residual (net);
+  max_pool (net);
+}
+
 /* share: of the recipe's dropout. Gone from networks for use. */
 static void
 dropout (MienNet *net, float share)
@@ -182,15 +192,11 @@ dense (MienNet *net, int n_outputs)
 static void
 build_nano (MienNet *net)
 {
-  conv (net, 16, 3);
-  max_pool (net); /* 24 x 24 */
-  conv (net, 16, 3);
-  max_pool (net); /* 12 x 12 */
-  conv (net, 32, 3);
-  max_pool (net); /* 6 x 6 */
+  stage (net, 16, 0); /* to 24 x 24 */
+  stage (net, 16, 0); /* 12 x 12 */
+  stage (net, 32, 0); /* 6 x 6 */
   conv (net, 64, 3);
-  conv (net, 64, 3);
-  max_pool (net); /* 3 x 3 */
+  stage (net, 64, 0); /* 3 x 3 */
   conv (net, 128, 3);
   flatten (net);
   dropout (net, 1);
@@ -200,15 +206,9 @@ build_nano (MienNet *net)
 static void
 build_tutor (MienNet *net)
 {
-  conv (net, 32, 3);
-  max_pool (net); /* 24 x 24 */
-  conv (net, 48, 3);
-  residual (net);
-  max_pool (net); /* 12 x 12 */
-  conv (net, 96, 3);
-  residual (net);
-  residual (net);
-  max_pool (net); /* 6 x 6 */
+  stage (net, 32, 0); /* to 24 x 24 */
+  stage (net, 48, 1); /* 12 x 12 */
+  stage (net, 96, 2); /* 6 x 6 */
   conv (net, 192, 3);
   residual (net);
   average_all (net);
@@ -220,17 +220,11 @@ build_tutor (MienNet *net)
 static void
 pyramid (MienNet *net, int width)
 {
-  conv (net, width, 3);
-  max_pool (net); /* 24 x 24 */
+  stage (net, width, 0); /* to 24 x 24 */
   conv (net, 2 * width, 3);
-  conv (net, 2 * width, 3);
-  max_pool (net); /* 12 x 12 */
-  conv (net, 4 * width, 3);
-  residual (net);
-  max_pool (net); /* 6 x 6 */
-  conv (net, 8 * width, 3);
-  residual (net);
-  max_pool (net); /* 3 x 3 */
+  stage (net, 2 * width, 0); /* 12 x 12 */
+  stage (net, 4 * width, 1); /* 6 x 6 */
+  stage (net, 8 * width, 1); /* 3 x 3 */
   conv (net, 16 * width, 3);
   average_all (net);
   dropout (net, 1);
@@ -252,12 +246,9 @@ build_best (MienNet *net)
 static void
 build_simple3 (MienNet *net)
 {
-  conv (net, 32, 3);
-  max_pool (net);
-  conv (net, 64, 3);
-  max_pool (net);
-  conv (net, 128, 3);
-  max_pool (net);
+  stage (net, 32, 0);
+  stage (net, 64, 0);
+  stage (net, 128, 0);
   flatten (net);
   dropout (net, 0.5f);
   dense (net, 256);
