@@ -2,6 +2,7 @@
 /* What passes change must not change answers: a network with everything they look for, run as it is written and rewritten, at every
  * level and in both precisions; outputs, kept values and values that plain operators read in the middle. */
 #include <math.h>
+#include <string.h>
 
 #include "mien-test.h"
 #include "nn/mien-plan.h"
@@ -212,10 +213,34 @@ test_same_answers (void)
   mien_graph_unref (net.graph);
 }
 
+/* Blocked tensors have five dimensions; a picture that has five is not one of them. */
+static void
+test_five_dimensions (void)
+{
+  for (MienCpuLevel cpu = MIEN_CPU_C; cpu <= mien_cpu_detect (); cpu++) {
+    Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (1) };
+    const MienShape shape = mien_shape (4, 1, 2, 6, 6);
+    MienShape five = shape;
+    const MienPlanOptions options = { .cpu = cpu };
+    g_autoptr (GError) error = NULL;
+
+    five.rank = 5;
+    five.dim[4] = 16;
+    const int x = mien_graph_add_input (net.graph, "x", MIEN_F32, &five);
+    mien_graph_add_output (net.graph, conv (&net, x, 2, 2, 3, 2, 1, FALSE));
+    g_autoptr (MienPlan) plan = mien_plan_new (net.graph, NULL, &options, &error);
+    g_assert_null (plan);
+    g_assert_nonnull (strstr (error->message, "an input of 5 dimensions"));
+    g_rand_free (net.random);
+    mien_graph_unref (net.graph);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/passes/same-answers", test_same_answers);
+  g_test_add_func ("/passes/five-dimensions", test_five_dimensions);
   return g_test_run ();
 }
