@@ -76,7 +76,8 @@ mien_blocked_op_plain (const MienOpCtx *ctx)
   MienTensor plain = *ctx->in[0];
   const int halo = mien_blocked_op_attr (ctx, "x_halo");
 
-  if (plain.shape.rank == 5) {
+  /* A stem reads what the graph gets, which may have any rank. */
+  if (plain.shape.rank == 5 && !g_str_equal (ctx->node->op, "BlockedStem")) {
     plain.shape.rank = 4;
     plain.shape.dim[1] = mien_blocked_op_attr (ctx, "channels");
     plain.shape.dim[2] -= 2 * halo;
@@ -167,12 +168,9 @@ has_weights (const MienOpCtx *ctx)
 static gboolean
 read_shape (MienOpCtx *ctx, MienBlockedShape *shape, GError **error)
 {
-  const MienShape x = is (ctx, "BlockedStem") ? ctx->in[0]->shape : mien_blocked_op_plain (ctx).shape; /* a stem reads what the graph gets, of any rank */
-  const MienShape *w = has_weights (ctx) ? &ctx->in[1]->shape : NULL;
+  const MienShape x = mien_blocked_op_plain (ctx).shape, *w = has_weights (ctx) ? &ctx->in[1]->shape : NULL;
 
-  if (x.rank != 4)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "an input of %d dimensions instead of 4 (N, C, H, W)", x.rank);
-  if (w != NULL && !is (ctx, "BlockedDepth") && w->dim[1] != x.dim[1]) {
+  if (w != NULL && x.rank == 4 && !is (ctx, "BlockedDepth") && w->dim[1] != x.dim[1]) {
     g_autofree char *xs = mien_shape_to_string (&x);
     g_autofree char *ws = mien_shape_to_string (w);
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %s and weights %s do not fit together", xs, ws);
