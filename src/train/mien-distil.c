@@ -21,11 +21,12 @@ typedef struct {
 } Teacher;
 
 struct _MienDistil {
+  const MienRecipe *recipe;
   Teacher *teachers;
   int n_teachers;
   char *hash;
   /* of one batch */
-  float *pixels, *answers, *sums;
+  float *pixels, *answers, *sums, *mirrored;
   int room;
 };
 
@@ -80,10 +81,12 @@ dup_hash (const char *const *teachers, GError **error)
 }
 
 MienDistil *
-mien_distil_new (const char *const *teachers, MienThreads *threads, GError **error)
+mien_distil_new (const MienRecipe *recipe, MienThreads *threads, GError **error)
 {
   g_autoptr (MienDistil) self = g_new0 (MienDistil, 1);
+  const char *const *teachers = recipe->teachers;
 
+  self->recipe = recipe;
   self->hash = dup_hash (teachers, error);
   if (self->hash == NULL)
     return NULL;
@@ -106,6 +109,7 @@ mien_distil_free (MienDistil *self)
   g_free (self->pixels);
   g_free (self->answers);
   g_free (self->sums);
+  g_free (self->mirrored);
   g_free (self);
 }
 
@@ -117,25 +121,53 @@ make_room (MienDistil *self, int n, gsize n_pixels)
   self->pixels = g_renew (float, self->pixels, n * n_pixels);
   self->answers = g_renew (float, self->answers, n * N_LABELS);
   self->sums = g_renew (float, self->sums, n * N_LABELS);
+  if (self->recipe->teacher_mirror)
+    self->mirrored = g_renew (float, self->mirrored, n * n_pixels);
   self->room = n;
 }
 
 static void
 blend (float *target, const float *sum, float weight, float temperature)
 {
+  const float power = 1 / MAX (temperature, 0.01f);
   float answer[N_LABELS], of_answer = 0, of_target = 0;
 
   for (int j = 0; j < N_LABELS; j++) {
-    of_answer += answer[j] = powf (MAX (sum[j], 1e-9f), 1 / temperature);
+    of_answer += answer[j] = powf (MAX (sum[j], 1e-9f), power);
     of_target += target[j];
   }
   for (int j = 0; j < N_LABELS; j++)
     target[j] = (1 - weight) * target[j] + weight * of_target * answer[j] / of_answer;
 }
 
-gboolean
-mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, float weight, float temperature, GError **error)
+/* Adds what every teacher says to these pictures. */
+static gboolean
+ask (MienDistil *self, const float *pixels, int n, GError **error)
 {
+  for (int i = 0; i < self->n_teachers; i++) {
+    const Teacher *teacher = &self->teachers[i];
+    if (!mien_predictor_run (teacher->predictor, pixels, n, self->answers, error))
+      return FALSE;
+    for (int row = 0; row < n; row++)
+      for (int j = 0; j < N_LABELS; j++)
+        self->sums[row * N_LABELS + teacher->place[j]] += self->answers[row * N_LABELS + j];
+  }
+  return TRUE;
+}
+
+/* Each row of pixels, width long, back to front. */
+static void
+mirror (const float *pixels, gsize n_rows, gsize width, float *mirrored)
+{
+  for (gsize row = 0; row < n_rows; row++, pixels += width, mirrored += width)
+    for (gsize x = 0; x < width; x++)
+      mirrored[x] = pixels[width - 1 - x];
+}
+
+gboolean
+mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, GError **error)
+{
+  const gsize width = (gsize) batch->faces->shape.dim[3];
   const int n = (int) batch->targets->shape.dim[0];
   const gsize n_pixels = batch->faces->n_elems / (gsize) n;
   const float *faces = mien_tensor_f32 (batch->faces);
@@ -144,16 +176,16 @@ mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float s
   for (gsize k = 0; k < n * n_pixels; k++)
     self->pixels[k] = 255 * (faces[k] * std + mean);
   memset (self->sums, 0, (gsize) n * N_LABELS * sizeof *self->sums);
-  for (int i = 0; i < self->n_teachers; i++) {
-    const Teacher *teacher = &self->teachers[i];
-    if (!mien_predictor_run (teacher->predictor, self->pixels, n, self->answers, error))
+  if (!ask (self, self->pixels, n, error))
+    return FALSE;
+  if (self->recipe->teacher_mirror) {
+    mirror (self->pixels, n * n_pixels / width, width, self->mirrored);
+    if (!ask (self, self->mirrored, n, error))
       return FALSE;
-    for (int row = 0; row < n; row++)
-      for (int j = 0; j < N_LABELS; j++)
-        self->sums[row * N_LABELS + teacher->place[j]] += self->answers[row * N_LABELS + j];
   }
   for (int row = 0; row < n; row++)
-    blend (mien_tensor_f32 (batch->targets) + row * N_LABELS, self->sums + row * N_LABELS, weight, temperature);
+    blend (mien_tensor_f32 (batch->targets) + row * N_LABELS, self->sums + row * N_LABELS, self->recipe->teacher_weight,
+           self->recipe->teacher_temperature);
   return TRUE;
 }
 

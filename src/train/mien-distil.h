@@ -15,14 +15,15 @@ G_BEGIN_DECLS
 
 typedef struct _MienDistil MienDistil;
 
-/* teachers: model files or names of shipped networks, NULL-terminated, at least one. threads: borrowed, must outlive it. */
-MienDistil *mien_distil_new (const char *const *teachers, MienThreads *threads, GError **error);
+/* recipe: with at least one teacher, a model file or the name of a shipped network. Both are borrowed and must outlive it. */
+MienDistil *mien_distil_new (const MienRecipe *recipe, MienThreads *threads, GError **error);
 void mien_distil_free (MienDistil *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienDistil, mien_distil_free)
 
-/* Each target t of the batch becomes (1 - weight) * t + weight * sum (t) * answer. The answer is p^(1 / temperature), normalised;
- * p: the mean of the teachers' probabilities. mean, std: of the batch's faces, as the batcher was given them. */
-gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, float weight, float temperature, GError **error);
+/* Each target t of the batch becomes (1 - teacher_weight) * t + teacher_weight * sum (t) * answer. The answer is p^(1 / teacher_temperature),
+ * normalised; p: the mean of the teachers' probabilities, to the mirrored pictures as well if teacher_mirror says so.
+ * mean, std: of the batch's faces, as the batcher was given them. */
+gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, GError **error);
 
 /* SHA-256 over the files, in hex: which teachers they are. */
 const char *mien_distil_get_hash (const MienDistil *self);

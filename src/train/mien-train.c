@@ -182,7 +182,7 @@ call_teachers (MienRun *self, GError **error)
 {
   if (self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL || self->recipe.teacher_weight <= 0)
     return TRUE;
-  self->teachers = mien_distil_new (self->recipe.teachers, self->threads, error);
+  self->teachers = mien_distil_new (&self->recipe, self->threads, error);
   return self->teachers != NULL;
 }
 
@@ -190,8 +190,7 @@ call_teachers (MienRun *self, GError **error)
 static gboolean
 ask_teachers (MienRun *self, const MienBatch *batch, GError **error)
 {
-  return self->teachers == NULL || mien_distil_blend (self->teachers, batch, self->mean, self->std, self->recipe.teacher_weight,
-                                                      MAX (self->recipe.teacher_temperature, 0.01f), error);
+  return self->teachers == NULL || mien_distil_blend (self->teachers, batch, self->mean, self->std, error);
 }
 
 static void

@@ -12,17 +12,19 @@ enum { N = 40, SIZE = 48, N_PIXELS = SIZE * SIZE, N_LABELS = MIEN_DATASET_N_LABE
 static const float slopes[2][N_LABELS] = { { 0, 0.5f, 1, -1, 1.5f, -0.5f, 0.25f }, { 1, -1, 0, 0.5f, -0.5f, 2, 0.75f } };
 static const char *const orders[2] = { "happy,angry,neutral,disgust,surprise,fear,sad", "angry,disgust,fear,happy,sad,surprise,neutral" };
 
+/* corner: it looks at the first pixel alone instead of at their mean. */
 static void
-save_teacher (const char *path, int which, const char *labels)
+save_teacher (const char *path, int which, const char *labels, gboolean corner)
 {
   g_autoptr (MienGraph) graph = mien_graph_new ("teacher", 13);
-  const MienShape input = mien_shape (4, -1, 1, SIZE, SIZE), w_shape = mien_shape (2, 1, N_LABELS);
+  const MienShape input = mien_shape (4, -1, 1, SIZE, SIZE), w_shape = mien_shape (2, corner ? N_PIXELS : 1, N_LABELS);
   MienTensor *w = mien_tensor_new (MIEN_F32, &w_shape);
   int x = mien_graph_add_input (graph, "face", MIEN_F32, &input), inputs[2];
   g_autoptr (GError) error = NULL;
 
   memcpy (w->data, slopes[which], sizeof slopes[which]);
-  x = mien_graph_op (graph, "", "GlobalAveragePool", "average", &x, 1);
+  if (!corner)
+    x = mien_graph_op (graph, "", "GlobalAveragePool", "average", &x, 1);
   inputs[0] = mien_graph_op (graph, "", "Flatten", "flatten", &x, 1);
   inputs[1] = mien_graph_add_parameter (graph, "w", w);
   mien_graph_add_output (graph, mien_graph_op (graph, "", "Gemm", "dense", inputs, 2));
@@ -67,12 +69,13 @@ test_blend (void)
   const MienShape faces_shape = mien_shape (4, N, 1, SIZE, SIZE), targets_shape = mien_shape (2, N, N_LABELS);
   const MienBatch batch = { .faces = mien_tensor_new (MIEN_F32, &faces_shape), .targets = mien_tensor_new (MIEN_F32, &targets_shape) };
   const double mean = 0.4, std = 0.2, weight = 0.75, temperature = 2;
+  const MienRecipe recipe = { .teachers = teachers, .teacher_weight = (float) weight, .teacher_temperature = (float) temperature };
   MienThreads *threads = mien_threads_new (2);
   g_autoptr (GError) error = NULL;
 
-  save_teacher (first, 0, orders[0]);
-  save_teacher (second, 1, orders[1]);
-  g_autoptr (MienDistil) distil = mien_distil_new (teachers, threads, &error);
+  save_teacher (first, 0, orders[0], FALSE);
+  save_teacher (second, 1, orders[1], FALSE);
+  g_autoptr (MienDistil) distil = mien_distil_new (&recipe, threads, &error);
   g_assert_no_error (error);
   for (int i = 0; i < N; i++) {
     for (int k = 0; k < N_PIXELS; k++)
@@ -81,7 +84,7 @@ test_blend (void)
       mien_tensor_f32 (batch.targets)[i * N_LABELS + j] = j == i % N_LABELS ? 1.4f : 0.1f;
   }
   for (int time = 0; time < 2; time++) { /* the second time upon what the first one left */
-    g_assert_true (mien_distil_blend (distil, &batch, (float) mean, (float) std, (float) weight, (float) temperature, &error));
+    g_assert_true (mien_distil_blend (distil, &batch, (float) mean, (float) std, &error));
     g_assert_no_error (error);
   }
   for (int i = 0; i < N; i++) {
@@ -105,16 +108,54 @@ test_blend (void)
   mien_test_remove_dir (dir);
 }
 
+/* The first row's ends are of two greys, all else is of a third. */
+static void
+test_mirror (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "teacher.onnx", NULL);
+  const char *const teachers[] = { path, NULL };
+  const MienRecipe recipe = { .teachers = teachers, .teacher_weight = 1, .teacher_temperature = 1, .teacher_mirror = TRUE };
+  const MienShape faces_shape = mien_shape (4, N, 1, SIZE, SIZE), targets_shape = mien_shape (2, N, N_LABELS);
+  const MienBatch batch = { .faces = mien_tensor_new (MIEN_F32, &faces_shape), .targets = mien_tensor_new (MIEN_F32, &targets_shape) };
+  g_autoptr (GError) error = NULL;
+
+  save_teacher (path, 0, orders[0], TRUE);
+  g_autoptr (MienDistil) distil = mien_distil_new (&recipe, NULL, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < N; i++) {
+    float *face = mien_tensor_f32 (batch.faces) + i * N_PIXELS;
+    for (int k = 0; k < N_PIXELS; k++)
+      face[k] = 0.5f;
+    face[0] = (float) i / N;
+    face[SIZE - 1] = 1 - face[0];
+    mien_tensor_f32 (batch.targets)[i * N_LABELS] = 1;
+  }
+  g_assert_true (mien_distil_blend (distil, &batch, 0, 1, &error));
+  g_assert_no_error (error);
+  for (int i = 0; i < N; i++) {
+    double sum[N_LABELS] = { 0 };
+    add_answer (0, i / (double) N, sum);
+    add_answer (0, 1 - i / (double) N, sum);
+    for (int j = 0; j < N_LABELS; j++)
+      g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (batch.targets)[i * N_LABELS + j], sum[j] / 2, 8e-3);
+  }
+  mien_tensor_unref (batch.faces);
+  mien_tensor_unref (batch.targets);
+  mien_test_remove_dir (dir);
+}
+
 static void
 test_other_labels (void)
 {
   g_autofree char *dir = mien_test_make_dir ();
   g_autofree char *path = g_build_filename (dir, "cats.onnx", NULL);
   const char *const teachers[] = { path, NULL };
+  const MienRecipe recipe = { .teachers = teachers, .teacher_weight = 1, .teacher_temperature = 1 };
   g_autoptr (GError) error = NULL;
 
-  save_teacher (path, 0, "angry,disgust,fear,happy,sad,surprise,cat");
-  g_assert_null (mien_distil_new (teachers, NULL, &error));
+  save_teacher (path, 0, "angry,disgust,fear,happy,sad,surprise,cat", FALSE);
+  g_assert_null (mien_distil_new (&recipe, NULL, &error));
   g_assert_nonnull (error);
   g_assert_nonnull (strstr (error->message, "cats.onnx: a teacher must answer with the seven expressions"));
   mien_test_remove_dir (dir);
@@ -125,6 +166,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/distil/blend", test_blend);
+  g_test_add_func ("/distil/mirror", test_mirror);
   g_test_add_func ("/distil/other-labels", test_other_labels);
   return g_test_run ();
 }
