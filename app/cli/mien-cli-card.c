@@ -85,13 +85,14 @@ mien_cli_card_has (const char *key)
   for (gsize i = 0; i < G_N_ELEMENTS (scores); i++)
     if (strcmp (scores[i], key) == 0)
       return TRUE;
-  return strcmp (key, "mien.temperature") == 0 || strcmp (key, "mien.calibration") == 0;
+  return strcmp (key, "mien.temperature") == 0 || strcmp (key, "mien.temperature.views") == 0 || strcmp (key, "mien.calibration") == 0;
 }
 
 void
 mien_cli_append_card (GString *text, const MienModel *model)
 {
   const char *temperature = mien_model_get_metadata (model, "mien.temperature"), *calibration = mien_model_get_metadata (model, "mien.calibration");
+  const char *of_views = mien_model_get_metadata (model, "mien.temperature.views");
 
   if (mien_model_get_metadata (model, "mien.recipe") == NULL)
     return;
@@ -105,5 +106,6 @@ mien_cli_append_card (GString *text, const MienModel *model)
   if (mien_model_get_metadata (model, scores[0]) != NULL)
     append_recall (text, model, mien_model_get_metadata (model, scores[0]));
   if (temperature != NULL)
-    g_string_append_printf (text, "  %-12s %s%s%s\n", "temperature", temperature, calibration != NULL ? ": " : "", calibration != NULL ? calibration : "");
+    g_string_append_printf (text, "  %-12s %s%s%s%s%s\n", "temperature", temperature, of_views != NULL ? ", of several views " : "",
+                            of_views != NULL ? of_views : "", calibration != NULL ? ": " : "", calibration != NULL ? calibration : "");
 }

@@ -109,6 +109,7 @@ mien_cli_convert (int argc, char **argv)
   const char *const metadata[][2] = {
     { "mien.labels", labels }, { "mien.input.scale", scale }, { "mien.input.mean", mean }, { "mien.input.std", std },
     { "mien.input.size", size }, { "mien.input.channels", channels }, { "mien.crop.margin", margin }, { "mien.temperature", temperature },
+    { "mien.temperature.views", temperature },
   };
   return convert (argv[1], argc == 4 ? argv[2] : NULL, out_path, metadata, G_N_ELEMENTS (metadata));
 }

@@ -25,7 +25,8 @@ struct _MienModel {
   int output;             /* which of the graph's outputs holds the classes */
   MienOutputKind output_kind;
   float scale, mean[3], std[3];
-  float crop_margin, temperature;
+  float crop_margin;
+  float temperature, views_temperature;
   gboolean guessed;
   gboolean lean;      /* the weights are gone, in the plan of `tried` alone */
   MienContext *tried; /* (nullable) (owned) atomic: of the trial run, until a predictor takes it */

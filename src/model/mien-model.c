@@ -117,6 +117,9 @@ read_metadata (MienModel *self, GError **error)
       !mien_metadata_float (self->graph, "mien.crop.margin", -0.4, 2, &self->crop_margin, NULL, error) ||
       !mien_metadata_float (self->graph, "mien.temperature", 0.01, 100, &self->temperature, NULL, error))
     return FALSE;
+  self->views_temperature = self->temperature;
+  if (!mien_metadata_float (self->graph, "mien.temperature.views", 0.01, 100, &self->views_temperature, NULL, error))
+    return FALSE;
   if ((size >= 0 && size != self->size) || (channels >= 0 && channels != self->channels) || !is_channels (self->channels))
     return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its metadata speak of pictures of %dx%d pixels with %d channels, which the network does not take"),
                  self->size, self->size, self->channels);
@@ -500,6 +503,12 @@ float
 mien_model_get_crop_margin (const MienModel *self)
 {
   return self->crop_margin;
+}
+
+float
+mien_model_get_temperature (const MienModel *self, int n_views)
+{
+  return n_views > 1 ? self->views_temperature : self->temperature;
 }
 
 const char *

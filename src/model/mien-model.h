@@ -2,8 +2,8 @@
 /* A model: an ONNX network that takes a face and answers with one probability per label.
  *
  * What FER needs beyond the graph stands in the file's metadata_props under keys mien.*: labels, input.size,
- * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, version; and the card: recipe, recipe.settings, training,
- * teachers, dataset, cost, calibration, scores (one view) and scores.mirrored (two).
+ * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, temperature.views, version; and the card: recipe,
+ * recipe.settings, training, teachers, dataset, cost, calibration, scores (one view) and scores.mirrored (two).
  * Where they are missing, documented guesses fill in (FER2013's seven labels when there are seven outputs, size and
  * channels from the graph's input, scale 1/255, mean 0, std 1, temperature 1; class-1, class-2, ... for any other number of
  * outputs) and mien_model_is_guessed() says so when labels, scale, or an open size were not given.
@@ -58,6 +58,10 @@ const char *mien_model_get_label (const MienModel *self, int i); /* machine name
 int mien_model_get_input_size (const MienModel *self);    /* pixels a side */
 int mien_model_get_channels (const MienModel *self);      /* 1 or 3 */
 float mien_model_get_crop_margin (const MienModel *self); /* share of the face box added on each side */
+
+/* What makes the probabilities of one view honest; those that a predictor gives have it in them. For the mean of several views of a face each
+ * one's should be at the temperature for as many: temperature.views, as for one where the file has none. */
+float mien_model_get_temperature (const MienModel *self, int n_views);
 const char *mien_model_get_metadata (const MienModel *self, const char *key); /* "mien.recipe"; (nullable) */
 gboolean mien_model_is_guessed (const MienModel *self);
 MienGraph *mien_model_get_graph (const MienModel *self);  /* (transfer none) */

@@ -2,6 +2,7 @@
 #include "train/mien-calibrate.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "train/mien-metrics.h"
 
@@ -10,51 +11,46 @@
 #define N_STEPS 320 /* one percent each */
 #define LOSS_ROOM 1.005
 
-static void
-soften (const double *p, int n_labels, double temperature, double *out)
+void
+mien_calibrate_soften (float *p, int n_labels, double power)
 {
-  double sum = 0;
+  double softened[MIEN_METRICS_MAX_LABELS], sum = 0;
 
   for (int j = 0; j < n_labels; j++)
-    sum += out[j] = pow (MAX (p[j], 1e-9), 1 / temperature);
+    sum += softened[j] = pow (MAX ((double) p[j], 1e-9), power);
   for (int j = 0; j < n_labels; j++)
-    out[j] /= sum;
+    p[j] = (float) (softened[j] / sum);
 }
 
 void
-mien_calibrate_apply (const float *one, const float *two, int n, int n_labels, double temperature, float *out_one, float *out_two)
+mien_calibrate_apply (const float *const *views, int n_views, int n, int n_labels, double temperature, float *out)
 {
-  double view[MIEN_METRICS_MAX_LABELS], a[MIEN_METRICS_MAX_LABELS], b[MIEN_METRICS_MAX_LABELS];
+  float view[MIEN_METRICS_MAX_LABELS];
 
-  for (gsize at = 0; at < (gsize) n * n_labels; at += n_labels) {
-    for (int j = 0; j < n_labels; j++)
-      view[j] = one[at + j];
-    soften (view, n_labels, temperature, a);
-    for (int j = 0; j < n_labels; j++)
-      view[j] = 2.0 * two[at + j] - one[at + j]; /* the mirror image's */
-    soften (view, n_labels, temperature, b);
-    for (int j = 0; j < n_labels; j++) {
-      out_one[at + j] = (float) a[j];
-      out_two[at + j] = (float) (0.5 * (a[j] + b[j]));
+  memset (out, 0, (gsize) n * n_labels * sizeof *out);
+  for (int v = 0; v < n_views; v++)
+    for (gsize at = 0; at < (gsize) n * n_labels; at += n_labels) {
+      memcpy (view, views[v] + at, n_labels * sizeof *view);
+      mien_calibrate_soften (view, n_labels, 1 / temperature);
+      for (int j = 0; j < n_labels; j++)
+        out[at + j] += view[j] / (float) n_views;
     }
-  }
 }
 
 double
-mien_calibrate (const float *one, const float *two, const guint8 *labels, int n, int n_labels)
+mien_calibrate (const float *const *views, int n_views, const guint8 *labels, int n, int n_labels)
 {
-  g_autofree float *a = g_new (float, (gsize) n * n_labels), *b = g_new (float, (gsize) n * n_labels);
+  g_autofree float *mean = g_new (float, (gsize) n * n_labels);
   g_autofree double *losses = g_new (double, N_STEPS + 1), *errors = g_new (double, N_STEPS + 1);
   double least_loss = INFINITY;
   int best = -1;
 
   for (int i = 0; i <= N_STEPS; i++) {
-    MienMetrics of_one, of_two;
-    mien_calibrate_apply (one, two, n, n_labels, LEAST * pow (MOST / LEAST, (double) i / N_STEPS), a, b);
-    mien_metrics_compute (&of_one, a, labels, NULL, n, n_labels);
-    mien_metrics_compute (&of_two, b, labels, NULL, n, n_labels);
-    losses[i] = of_one.log_loss + of_two.log_loss;
-    errors[i] = of_one.ece + of_two.ece;
+    MienMetrics metrics;
+    mien_calibrate_apply (views, n_views, n, n_labels, LEAST * pow (MOST / LEAST, (double) i / N_STEPS), mean);
+    mien_metrics_compute (&metrics, mean, labels, NULL, n, n_labels);
+    losses[i] = metrics.log_loss;
+    errors[i] = metrics.ece;
     least_loss = MIN (least_loss, losses[i]);
   }
   for (int i = 0; i <= N_STEPS; i++) {

@@ -8,6 +8,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "train/mien-calibrate.h"
 #include "vision/mien-faces.h"
 
 G_DEFINE_QUARK (mien-evaluate-error-quark, mien_evaluate_error)
@@ -85,6 +86,7 @@ mien_evaluate_predict (MienPredictor *predictor, const MienDataset *data, int vi
   const gsize n_pixels = (gsize) model_size * model_size;
   View list[10];
   const int n_views = list_views (views, size, list);
+  const double power = mien_model_get_temperature (model, 1) / mien_model_get_temperature (model, n_views);
   g_autofree float *view = g_new (float, (gsize) size * size);
   g_autofree float *batch = g_new (float, BATCH * n_views * n_pixels);
   g_autofree float *answers = g_new (float, (gsize) BATCH * n_views * n_labels);
@@ -116,10 +118,12 @@ mien_evaluate_predict (MienPredictor *predictor, const MienDataset *data, int vi
 
     memset (probabilities + (gsize) first * n_labels, 0, sizeof (float) * n * n_labels);
     for (int i = 0; i < n * n_views; i++) {
-      float *sum = probabilities + (gsize) (first + i / n_views) * n_labels;
+      float *sum = probabilities + (gsize) (first + i / n_views) * n_labels, *answer = answers + (gsize) i * n_labels;
 
+      if (power != 1)
+        mien_calibrate_soften (answer, n_labels, power);
       for (int c = 0; c < n_labels; c++)
-        sum[c] += answers[(gsize) i * n_labels + c] / n_views;
+        sum[c] += answer[c] / n_views;
     }
   }
   if (progress != NULL)

@@ -52,6 +52,7 @@ mien_run_export (const MienRun *self, GError **error)
   set_number (graph, "mien.input.std", self->std);
   set_number (graph, "mien.crop.margin", CROP_MARGIN);
   set_number (graph, "mien.temperature", 1);
+  set_number (graph, "mien.temperature.views", 1);
   set_text (graph, "mien.recipe", recipe);
   set_text (graph, "mien.recipe.settings", settings);
   set_text (graph, "mien.training", training);
@@ -147,17 +148,21 @@ MienModel *
 mien_run_finish_model (const MienRun *self, MienModel *model, GError **error)
 {
   g_autoptr (MienGraph) graph = mien_graph_dup (mien_model_get_graph (model));
-  g_autofree float *one = NULL, *two = NULL;
+  g_autofree float *one = NULL, *other = NULL;
   g_autoptr (MienModel) plain = NULL, calibrated = NULL;
 
   set_number (graph, "mien.temperature", 1);
+  set_number (graph, "mien.temperature.views", 1);
   plain = mien_model_new (graph, error);
-  if (plain == NULL || (one = mien_run_predict (self, plain, 1, error)) == NULL || (two = mien_run_predict (self, plain, 2, error)) == NULL)
+  if (plain == NULL || (one = mien_run_predict (self, plain, 1, error)) == NULL || (other = mien_run_predict (self, plain, 2, error)) == NULL)
     return NULL;
   const int n = self->validation->n;
-  const double temperature = mien_calibrate (one, two, self->validation->labels, n, MIEN_DATASET_N_LABELS);
-  set_number (graph, "mien.temperature", temperature);
-  set_text (graph, "mien.calibration", "temperature fitted on the public split, to one view and two together");
+  const float *const views[] = { one, other };
+  for (int k = 0; k < n * MIEN_DATASET_N_LABELS; k++)
+    other[k] = MAX (2 * other[k] - one[k], 0); /* the mirror image's, of the mean of both */
+  set_number (graph, "mien.temperature", mien_calibrate (views, 1, self->validation->labels, n, MIEN_DATASET_N_LABELS));
+  set_number (graph, "mien.temperature.views", mien_calibrate (views, 2, self->validation->labels, n, MIEN_DATASET_N_LABELS));
+  set_text (graph, "mien.calibration", "fitted on the public split, to one view and to the mean of two");
   calibrated = mien_model_new (graph, error);
   if (calibrated == NULL || !add_scores (self, graph, calibrated, 1, "mien.scores", error) ||
       !add_scores (self, graph, calibrated, 2, "mien.scores.mirrored", error))
