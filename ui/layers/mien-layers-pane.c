@@ -34,6 +34,7 @@ struct _MienLayersPane {
   /* owned */
   MienMapWorker *worker;    /* has the model and computes its maps */
   MienMapSource *source;
+  GtkEventController *keys; /* good in the whole window while the pane is in view */
   GArray *kernels;          /* MienMapLayer of every layer, only their kernels are looked at: they live as long as model */
 
   gboolean frozen;
@@ -296,17 +297,52 @@ freeze_shortcut_cb (GtkWidget *widget, GVariant *args, gpointer data)
   return TRUE;
 }
 
+static GtkEventController *
+make_keys (void)
+{
+  static const struct {
+    guint key;
+    GdkModifierType modifiers;
+    const char *action;
+  } keys[] = {
+    { GDK_KEY_plus, GDK_CONTROL_MASK, "layers.zoom-in" },
+    { GDK_KEY_equal, GDK_CONTROL_MASK, "layers.zoom-in" },
+    { GDK_KEY_KP_Add, GDK_CONTROL_MASK, "layers.zoom-in" },
+    { GDK_KEY_minus, GDK_CONTROL_MASK, "layers.zoom-out" },
+    { GDK_KEY_KP_Subtract, GDK_CONTROL_MASK, "layers.zoom-out" },
+    { GDK_KEY_0, GDK_CONTROL_MASK, "layers.zoom-reset" },
+    { GDK_KEY_KP_0, GDK_CONTROL_MASK, "layers.zoom-reset" },
+    { GDK_KEY_Up, GDK_ALT_MASK, "layers.previous-layer" },
+    { GDK_KEY_Down, GDK_ALT_MASK, "layers.next-layer" },
+  };
+  GtkEventController *self = gtk_shortcut_controller_new ();
+
+  gtk_shortcut_controller_set_scope (GTK_SHORTCUT_CONTROLLER (self), GTK_SHORTCUT_SCOPE_GLOBAL);
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    gtk_shortcut_controller_add_shortcut (GTK_SHORTCUT_CONTROLLER (self),
+                                          gtk_shortcut_new (gtk_keyval_trigger_new (keys[i].key, keys[i].modifiers),
+                                                            gtk_named_action_new (keys[i].action)));
+  return self;
+}
+
 static void
 mien_layers_pane_map (GtkWidget *widget)
 {
+  MienLayersPane *self = MIEN_LAYERS_PANE (widget);
+
   GTK_WIDGET_CLASS (mien_layers_pane_parent_class)->map (widget);
-  mien_map_worker_set_active (MIEN_LAYERS_PANE (widget)->worker, TRUE);
+  mien_map_worker_set_active (self->worker, TRUE);
+  self->keys = make_keys ();
+  gtk_widget_add_controller (widget, self->keys);
 }
 
 static void
 mien_layers_pane_unmap (GtkWidget *widget)
 {
-  mien_map_worker_set_active (MIEN_LAYERS_PANE (widget)->worker, FALSE);
+  MienLayersPane *self = MIEN_LAYERS_PANE (widget);
+
+  gtk_widget_remove_controller (widget, g_steal_pointer (&self->keys));
+  mien_map_worker_set_active (self->worker, FALSE);
   GTK_WIDGET_CLASS (mien_layers_pane_parent_class)->unmap (widget);
 }
 
@@ -436,15 +472,6 @@ mien_layers_pane_class_init (MienLayersPaneClass *klass)
   gtk_widget_class_install_action (widget_class, "layers.previous-layer", NULL, layer_action);
   gtk_widget_class_install_action (widget_class, "layers.next-layer", NULL, layer_action);
   gtk_widget_class_install_action (widget_class, "layers.close-map", NULL, close_action);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_plus, GDK_CONTROL_MASK, "layers.zoom-in", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_equal, GDK_CONTROL_MASK, "layers.zoom-in", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_KP_Add, GDK_CONTROL_MASK, "layers.zoom-in", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_minus, GDK_CONTROL_MASK, "layers.zoom-out", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_KP_Subtract, GDK_CONTROL_MASK, "layers.zoom-out", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_0, GDK_CONTROL_MASK, "layers.zoom-reset", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_KP_0, GDK_CONTROL_MASK, "layers.zoom-reset", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Up, GDK_ALT_MASK, "layers.previous-layer", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Down, GDK_ALT_MASK, "layers.next-layer", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "layers.close-map", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_space, 0, "layers.freeze", NULL);
 
