@@ -120,3 +120,15 @@ make_tensor (const char *name, int type, gint64 n)
   put_text (tensor, 8, name);
   return tensor;
 }
+
+/* x and y, of any number of pairs, and no node yet. */
+static inline GByteArray *
+make_graph (void)
+{
+  static const gint64 dims[] = { -1, 2 };
+  GByteArray *graph = g_byte_array_new ();
+
+  put_message (graph, 11, make_value_info ("x", 1, dims, 2));
+  put_message (graph, 12, make_value_info ("y", 1, dims, 2));
+  return graph;
+}
