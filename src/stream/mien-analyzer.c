@@ -5,14 +5,10 @@
 #include <glib/gi18n-lib.h>
 
 #include "stream/mien-analyzer-private.h"
+#include "stream/mien-face-search.h"
 #include "vision/mien-tracker.h"
 
 #define MAX_BATCH 4          /* faces at once; more go in turns */
-#define MIN_FACE 24          /* smallest face in what the detector looks through, whose longer side is ... */
-#define COARSE_SIDE 320      /* ... this: fast, finds a person at the desk */
-#define FINE_SIDE 640        /* ... or this: three times as slow, finds the people behind */
-#define FINE_EVERY 8         /* frames; more often while there is no face at all, always while there are small ones */
-#define FINE_EVERY_EMPTY 3
 #define FPS_WINDOW 64        /* frames; more than pass in a second on any camera */
 
 struct _MienAnalyzer {
@@ -54,13 +50,10 @@ static guint signals[N_SIGNALS];
 typedef struct {
   MienPredictor *predictor;
   guint model_serial;
-  MienFaces *faces;
+  MienFaceSearch *search;
   guint detector_serial;
   MienTracker *tracker;
   guint epoch;
-  guint n_frames;
-  int n_faces;          /* in the frame before; -1: none before */
-  gboolean has_small;   /* a face that only a fine look finds */
   char *last_failure;   /* each is told once until something works again */
   gint64 done_us[FPS_WINDOW];
   guint n_done;
@@ -140,18 +133,17 @@ prepare (Worker *worker, const Order *order, GError **error)
   }
   if (worker->predictor == NULL)
     return FALSE;
-  if (worker->faces == NULL || worker->detector_serial != order->detector_serial) {
-    g_clear_pointer (&worker->faces, mien_faces_free);
+  if (worker->search == NULL || worker->detector_serial != order->detector_serial) {
+    g_clear_pointer (&worker->search, mien_face_search_free);
     worker->detector_serial = order->detector_serial;
-    worker->faces = mien_faces_new (order->detector, error);
+    worker->search = mien_face_search_new (order->detector, error);
   }
-  if (worker->faces == NULL)
+  if (worker->search == NULL)
     return FALSE;
   if (worker->epoch != order->epoch) {
     worker->epoch = order->epoch;
-    worker->n_done = worker->n_frames = 0;
-    worker->has_small = FALSE;
-    worker->n_faces = -1;
+    worker->n_done = 0;
+    mien_face_search_reset (worker->search);
     mien_tracker_reset (worker->tracker);
   }
   mien_tracker_set_smoothing (worker->tracker, order->smoothing_ms);
@@ -172,27 +164,6 @@ count_frame (Worker *worker, gint64 now_us)
   return (n - 1) * (double) G_USEC_PER_SEC / (double) MAX (now_us - worker->done_us[(newest - (n - 1)) % FPS_WINDOW], 1);
 }
 
-/* A fine look costs too much for every frame, and is not needed for most. */
-static GArray *
-detect (Worker *worker, const MienImage *frame, GError **error)
-{
-  const int longer = MAX (frame->width, frame->height);
-  const int coarse_min = MAX (MIN_FACE, longer * MIN_FACE / COARSE_SIDE), fine_min = MAX (MIN_FACE, longer * MIN_FACE / FINE_SIDE);
-  const gboolean fine = worker->has_small || worker->n_frames % (worker->n_faces > 0 ? FINE_EVERY : FINE_EVERY_EMPTY) == 0;
-  GArray *boxes;
-
-  mien_faces_set_min_size (worker->faces, fine ? fine_min : coarse_min);
-  boxes = mien_faces_detect (worker->faces, frame, error);
-  if (boxes == NULL)
-    return NULL;
-  worker->n_frames++;
-  worker->n_faces = (int) boxes->len;
-  worker->has_small = FALSE;
-  for (guint i = 0; i < boxes->len; i++)
-    worker->has_small |= g_array_index (boxes, MienBox, i).width < (float) coarse_min * 1.4f;
-  return boxes;
-}
-
 static MienResult *
 analyze (Worker *worker, const Order *order, GError **error)
 {
@@ -205,7 +176,7 @@ analyze (Worker *worker, const Order *order, GError **error)
   g_autofree MienBox *smoothed = NULL;
   gint64 detected_us;
 
-  boxes = detect (worker, frame, error);
+  boxes = mien_face_search_find (worker->search, frame, error);
   if (boxes == NULL)
     return NULL;
   detected_us = g_get_monotonic_time ();
@@ -259,7 +230,7 @@ static gpointer
 worker_thread (gpointer data)
 {
   MienAnalyzer *self = data; /* no reference: dispose joins */
-  Worker worker = { .tracker = mien_tracker_new (), .n_faces = -1 };
+  Worker worker = { .tracker = mien_tracker_new () };
   Order order;
 
   while (take_order (self, &order)) {
@@ -268,9 +239,10 @@ worker_thread (gpointer data)
 
     if (prepare (&worker, &order, &error))
       result = analyze (&worker, &order, &error);
-    if (result != NULL) {
-      g_clear_pointer (&worker.last_failure, g_free);
+    if (result != NULL)
       publish (self, order.epoch, result, NULL);
+    if (result != NULL && mien_face_search_look_around (worker.search, order.frame, &error)) {
+      g_clear_pointer (&worker.last_failure, g_free);
     } else if (g_strcmp0 (worker.last_failure, error->message) != 0) {
       g_free (worker.last_failure);
       worker.last_failure = g_strdup (error->message);
@@ -281,7 +253,7 @@ worker_thread (gpointer data)
     g_free (order.detector);
   }
   g_clear_pointer (&worker.predictor, mien_predictor_free);
-  g_clear_pointer (&worker.faces, mien_faces_free);
+  g_clear_pointer (&worker.search, mien_face_search_free);
   mien_tracker_free (worker.tracker);
   g_free (worker.last_failure);
   return NULL;

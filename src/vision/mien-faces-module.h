@@ -13,6 +13,7 @@ typedef struct {
   void (*free_faces) (MienFaces *self);
   void (*set_min_size) (MienFaces *self, int pixels);
   GArray *(*detect) (MienFaces *self, const MienImage *image, GError **error);
+  gboolean (*follow) (MienFaces *self, const MienImage *image, const MienBox *faces, int n, MienBox *found, GError **error);
 } MienFacesModule;
 
 #define MIEN_FACES_MODULE "mien_faces_module"

@@ -23,8 +23,6 @@ extern "C" {
 
 #define DEFAULT_MIN_SIZE 24
 #define WORKING_MIN_SIZE 24  /* the picture is reduced until the smallest face looked for is this large */
-#define LOOK_SIDE 112        /* the second look: surroundings of this side, */
-#define LOOK_FACE 60         /* with the face in the middle at this size */
 #define MAX_OVERLAP .4f
 
 struct Detector {
@@ -34,18 +32,32 @@ struct Detector {
   int n_found;        /* hits that make a candidate */
   int n_sure;         /* hits that need no second look */
   int n_found_again;  /* hits that the second look must have */
+  int n_followed;     /* those that a face must have which was there a frame ago */
 };
 
+/* A close look: surroundings of this side, with a face of about this size in the middle; sizes that are looked for. */
+struct Look {
+  int side, face;
+  int smallest, largest;
+  double step; /* between sizes */
+};
+
+static const Look second_look = { 112, 60, 44, 84, 1.1 };
+
+/* Steps of 1.1 would take twice the time. Less than 42 pixels would be faster, too, but the cascade goes through those in larger steps and
+ * makes faces a tenth larger than it does in whole frames. */
+static const Look following_look = { 96, 60, 46, 82, 1.2 };
+
 static const Detector detectors[] = {
-  { "haar", "haarcascades/haarcascade_frontalface_alt2.xml", false, 3, 16, 6 },
-  { "lbp", "lbpcascades/lbpcascade_frontalface.xml", true, 4, 24, 5 },
+  { "haar", "haarcascades/haarcascade_frontalface_alt2.xml", false, 3, 16, 6, 3 },
+  { "lbp", "lbpcascades/lbpcascade_frontalface.xml", true, 4, 24, 5, 2 },
 };
 
 struct _MienFaces {
   const Detector *detector;
   cv::CascadeClassifier cascade;
   int min_size;
-  cv::Mat grey, small, equalized, look; /* kept: no allocation from frame to frame */
+  cv::Mat grey, small, equalized, near, look; /* kept: no allocation from frame to frame */
 };
 
 /* The same number as the program's. */
@@ -115,30 +127,68 @@ set_min_size (MienFaces *self, int pixels)
   self->min_size = MAX (pixels, 1);
 }
 
-/* How often the cascade finds the face again in a picture of its surroundings. */
-static int
-look_again (MienFaces *self, const cv::Rect &face)
+/* A square with the face in its middle. */
+static cv::Rect
+around_face (const Look &look, const cv::Rect &face)
 {
-  const double scale = (double) LOOK_FACE / face.width;
-  const int side = MAX (cvRound (LOOK_SIDE / scale), 1);
-  const cv::Rect around (face.x + (face.width - side) / 2, face.y + (face.height - side) / 2, side, side);
-  const cv::Rect inside = around & cv::Rect (0, 0, self->small.cols, self->small.rows);
-  const cv::Rect2f expected ((LOOK_SIDE - LOOK_FACE) / 2.f, (LOOK_SIDE - LOOK_FACE) / 2.f, LOOK_FACE, LOOK_FACE);
+  const int side = MAX (cvRound (look.side * (double) face.width / look.face), 1);
+
+  return cv::Rect (face.x + (face.width - side) / 2, face.y + (face.height - side) / 2, side, side);
+}
+
+/* How often the cascade finds the face in grey, the part of its surroundings that is inside the picture; min_overlap: IoU with where it
+ * is expected. box: where it is, if anywhere, in shares of the surroundings. */
+static int
+look_closely (MienFaces *self, const Look &look, const cv::Mat &grey, const cv::Rect &around, const cv::Rect &inside, float min_overlap, cv::Rect2f &box)
+{
+  const float side = (float) look.side, face = (float) look.face;
+  const cv::Rect2f expected ((side - face) / 2, (side - face) / 2, face, face);
   std::vector<cv::Rect> found;
   std::vector<int> counts;
   int best = 0;
 
-  cv::copyMakeBorder (self->small (inside), self->look, inside.y - around.y, around.br ().y - inside.br ().y,
+  cv::copyMakeBorder (grey, self->look, inside.y - around.y, around.br ().y - inside.br ().y,
                       inside.x - around.x, around.br ().x - inside.br ().x, cv::BORDER_REPLICATE);
-  cv::resize (self->look, self->look, cv::Size (LOOK_SIDE, LOOK_SIDE), 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
-  self->cascade.detectMultiScale (self->look, found, counts, 1.1, 1, 0, cv::Size (44, 44), cv::Size (84, 84));
+  cv::resize (self->look, self->look, cv::Size (look.side, look.side), 0, 0, around.width > look.side ? cv::INTER_AREA : cv::INTER_LINEAR);
+  self->cascade.detectMultiScale (self->look, found, counts, look.step, 1, 0, cv::Size (look.smallest, look.smallest),
+                                  cv::Size (look.largest, look.largest));
   for (size_t i = 0; i < found.size (); i++) {
-    const cv::Rect2f box = found[i], both = box & expected;
+    const cv::Rect2f here = found[i], both = here & expected;
 
-    if (both.area () > .4f * (box.area () + expected.area () - both.area ()))
-      best = MAX (best, counts[i]);
+    if (both.area () <= min_overlap * (here.area () + expected.area () - both.area ()) || counts[i] <= best)
+      continue;
+    best = counts[i];
+    box = cv::Rect2f (here.x / side, here.y / side, here.width / side, here.height / side);
   }
   return best;
+}
+
+/* How often the cascade finds the face again in a picture of its surroundings. */
+static int
+look_again (MienFaces *self, const cv::Rect &face)
+{
+  const cv::Rect around = around_face (second_look, face), inside = around & cv::Rect (0, 0, self->small.cols, self->small.rows);
+  cv::Rect2f box;
+
+  return look_closely (self, second_look, self->small (inside), around, inside, .4f, box);
+}
+
+static void
+follow (MienFaces *self, const MienImage *image, const MienBox &face, MienBox &found)
+{
+  const cv::Mat picture (image->height, image->width, CV_8UC4, image->pixels, (size_t) image->stride_bytes);
+  const cv::Rect all (0, 0, image->width, image->height), before (cvRound (face.x), cvRound (face.y), cvRound (face.width), cvRound (face.height));
+  const cv::Rect around = before.width > 0 ? around_face (following_look, before) : cv::Rect (), inside = around & all;
+  cv::Rect2f box;
+
+  found = MienBox ();
+  if (inside.empty ())
+    return;
+  cv::cvtColor (picture (inside), self->near, cv::COLOR_BGRA2GRAY);
+  const int n_hits = look_closely (self, following_look, self->near, around, inside, .25f, box);
+  if (n_hits >= self->detector->n_followed)
+    found = { (float) around.x + box.x * (float) around.width, (float) around.y + box.y * (float) around.height,
+              box.width * (float) around.width, box.height * (float) around.height, (float) n_hits };
 }
 
 static void
@@ -184,6 +234,13 @@ keep_best (std::vector<MienBox> &boxes)
   boxes = kept;
 }
 
+static gboolean
+fail (const std::exception &exception, GError **error)
+{
+  g_set_error (error, MIEN_FACES_ERROR, MIEN_FACES_ERROR_FAILED, _("Looking for faces failed: %s."), exception.what ());
+  return FALSE;
+}
+
 static GArray *
 detect_faces (MienFaces *self, const MienImage *image, GError **error)
 {
@@ -198,9 +255,21 @@ detect_faces (MienFaces *self, const MienImage *image, GError **error)
       g_array_append_vals (result, boxes.data (), (guint) boxes.size ());
     return result;
   } catch (const std::exception &exception) {
-    g_set_error (error, MIEN_FACES_ERROR, MIEN_FACES_ERROR_FAILED, _("Looking for faces failed: %s."), exception.what ());
+    fail (exception, error);
     return NULL;
   }
 }
 
-extern "C" const MienFacesModule mien_faces_module = { new_faces, free_faces, set_min_size, detect_faces };
+static gboolean
+follow_faces (MienFaces *self, const MienImage *image, const MienBox *faces, int n, MienBox *found, GError **error)
+{
+  try {
+    for (int i = 0; i < n; i++)
+      follow (self, image, faces[i], found[i]);
+    return TRUE;
+  } catch (const std::exception &exception) {
+    return fail (exception, error);
+  }
+}
+
+extern "C" const MienFacesModule mien_faces_module = { new_faces, free_faces, set_min_size, detect_faces, follow_faces };

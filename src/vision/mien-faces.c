@@ -68,3 +68,9 @@ mien_faces_detect (MienFaces *self, const MienImage *image, GError **error)
 {
   return loaded->detect (self, image, error);
 }
+
+gboolean
+mien_faces_follow (MienFaces *self, const MienImage *image, const MienBox *faces, int n, MienBox *found, GError **error)
+{
+  return loaded->follow (self, image, faces, n, found, error);
+}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Face detection: recall and precision on photos with known boxes, and time on a live frame. Prints; asserts nothing.
+/* Face detection: recall and precision on photos with known boxes and on clips as the live view sees them, and time. Prints; asserts nothing.
  * Photos   $MIEN_SHARED/photos with gt.json: { "file": { "boxes": [[x, y, width, height], ...] } }; hit from an IoU of .4 */
 #include <stdlib.h>
 
 #include <json-glib/json-glib.h>
 
-#include "vision/mien-faces.h"
+#include "stream/mien-face-search.h"
+#include "stream/mien-video-reader.h"
 
 typedef struct {
   int n_true, n_found, n_hit;
@@ -119,11 +120,74 @@ measure_frame (const char *detector, const char *path, int share)
            share, (double) (g_get_monotonic_time () - start_us) / 1000 / n_rounds, n_found);
 }
 
+static int
+compare_times (gconstpointer a, gconstpointer b)
+{
+  const gint64 x = *(const gint64 *) a, y = *(const gint64 *) b;
+
+  return x < y ? -1 : x > y;
+}
+
+/* Boxes of a clip's frame: those that must be found, and those that may be (turned, very small). */
+static void
+split_boxes (JsonArray *faces, JsonArray *clear, JsonArray *all)
+{
+  for (guint i = 0; i < json_array_get_length (faces); i++) {
+    JsonObject *face = json_array_get_object_element (faces, i);
+    JsonArray *box = json_object_get_array_member (face, "box");
+    if (json_object_get_boolean_member (face, "clear"))
+      json_array_add_array_element (clear, json_array_ref (box));
+    json_array_add_array_element (all, json_array_ref (box));
+  }
+}
+
+static void
+measure_clip (const char *detector, const char *folder, const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".webm", NULL), *path = g_build_filename (folder, file, NULL);
+  g_autofree char *truth_file = g_strconcat (name, ".json", NULL), *truth_path = g_build_filename (folder, truth_file, NULL);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (MienFaceSearch) search = mien_face_search_new (detector, NULL);
+  g_autoptr (MienVideoReader) reader = mien_video_reader_new (path, NULL);
+  g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (gint64));
+  Score clear = { 0 }, all = { 0 };
+  gint64 time_us, after_us = 0;
+  MienImage *frame;
+
+  if (search == NULL || reader == NULL || !json_parser_load_from_file (parser, truth_path, NULL))
+    return;
+  JsonArray *frames = json_object_get_array_member (json_node_get_object (json_parser_get_root (parser)), "frames");
+  for (guint i = 0; i < json_array_get_length (frames) && (frame = mien_video_reader_next (reader, &time_us, NULL)) != NULL; i++) {
+    g_autoptr (JsonArray) must = json_array_new (), may = json_array_new ();
+    const gint64 start_us = g_get_monotonic_time ();
+    g_autoptr (GArray) found = mien_face_search_find (search, frame, NULL);
+    const gint64 found_us = g_get_monotonic_time (), spent_us = found_us - start_us;
+
+    mien_face_search_look_around (search, frame, NULL);
+    after_us += g_get_monotonic_time () - found_us;
+    g_array_append_val (times, spent_us);
+    split_boxes (json_object_get_array_member (json_array_get_object_element (frames, i), "faces"), must, may);
+    count (must, found, &clear);
+    count (may, found, &all);
+    mien_image_unref (frame);
+  }
+  if (times->len == 0)
+    return;
+  g_array_sort (times, compare_times);
+  g_print ("%-5s %s: recall %.0f %% of %d clear faces, %.0f %% of all %d, precision %.0f %%; median %.1f ms, 90th percentile %.1f ms, and %.1f ms after the answer\n",
+           detector, name, 100. * clear.n_hit / MAX (clear.n_true, 1), clear.n_true, 100. * all.n_hit / MAX (all.n_true, 1), all.n_true,
+           100. * all.n_hit / MAX (all.n_found, 1), g_array_index (times, gint64, times->len / 2) / 1000., g_array_index (times, gint64, times->len * 9 / 10) / 1000.,
+           after_us / 1000. / times->len);
+}
+
 int
 main (void)
 {
+  static const char *const clips[] = { "head-pose-face-detection-female", "head-pose-face-detection-male", "face-demographics-walking" };
+
   const char *shared = g_getenv ("MIEN_SHARED");
   g_autofree char *folder = shared != NULL ? g_build_filename (shared, "photos", NULL) : NULL;
+  g_autofree char *videos = shared != NULL ? g_build_filename (shared, "video", NULL) : NULL;
   g_autofree char *truth = folder != NULL ? g_build_filename (folder, "gt.json", NULL) : NULL;
   g_autofree char *photo = folder != NULL ? g_build_filename (folder, "18_sample4.png", NULL) : NULL;
   g_autoptr (JsonParser) parser = json_parser_new ();
@@ -136,6 +200,8 @@ main (void)
     measure_photos (*detector, folder, json_node_get_object (json_parser_get_root (parser)));
     measure_frame (*detector, photo, 8);
     measure_frame (*detector, photo, 6);
+    for (gsize i = 0; i < G_N_ELEMENTS (clips); i++)
+      measure_clip (*detector, videos, clips[i]);
   }
   return EXIT_SUCCESS;
 }

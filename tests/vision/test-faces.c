@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/mien-demo.h"
 #include "mien-test.h"
 #include "vision/mien-faces.h"
 
@@ -156,6 +157,41 @@ test_no_face (void)
 }
 
 /* A photo with one large face, at several sizes and smallest sizes: always that face. */
+/* Where a whole look sees the demo's face, following does, from starts that are off by a third of its size or a quarter too large. */
+static void
+test_follow (void)
+{
+  static const struct { float dx, dy, size; } starts[] = { { 0, 0, 1 }, { .3f, 0, 1 }, { -.2f, .2f, 1 }, { 0, 0, 1.25f }, { 0, 0, .8f } };
+  g_autoptr (MienFaces) faces = mien_faces_new (NULL, NULL);
+  g_autoptr (MienImage) frame = mien_image_new (MIEN_DEMO_WIDTH, MIEN_DEMO_HEIGHT), grey = mien_image_new (640, 480);
+  g_autoptr (MienDemo) demo = mien_demo_new (NULL);
+  g_autoptr (GError) error = NULL;
+  MienBox found[7];
+
+  mien_demo_render (demo, 500000, frame->pixels, frame->stride_bytes);
+  g_autoptr (GArray) whole = mien_faces_detect (faces, frame, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (whole->len, ==, 1);
+  const MienBox truth = g_array_index (whole, MienBox, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (starts); i++) {
+    const float size = truth.width * starts[i].size;
+    const MienBox start = { truth.x + (truth.width - size) / 2 + starts[i].dx * size, truth.y + (truth.height - size) / 2 + starts[i].dy * size, size, size, 1 };
+    g_assert_true (mien_faces_follow (faces, frame, &start, 1, found, &error));
+    g_assert_cmpfloat (found[0].score, >, 0);
+    g_assert_cmpfloat (mien_box_iou (&found[0], &truth), >, .65);
+  }
+  /* Elsewhere, outside, of no size, and in an empty frame there is nothing. */
+  const MienBox nothing[] = { { 0, 0, 60, 60, 1 }, { -500, 3, 90, 90, 1 }, { 1e6f, 1e6f, 50, 50, 1 }, { 30, 30, 0, 0, 1 }, { 639, 479, 1, 1, 1 }, truth };
+  g_assert_true (mien_faces_follow (faces, frame, nothing, 5, found, &error));
+  for (int i = 0; i < 5; i++)
+    g_assert_cmpfloat (found[i].score, ==, 0);
+  memset (grey->pixels, 128, (gsize) grey->stride_bytes * 480);
+  g_assert_true (mien_faces_follow (faces, grey, nothing, 6, found, &error));
+  for (int i = 0; i < 6; i++)
+    g_assert_cmpfloat (found[i].score, ==, 0);
+  g_assert_true (mien_faces_follow (faces, grey, NULL, 0, NULL, &error));
+}
+
 static void
 test_photo (void)
 {
@@ -197,6 +233,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/faces/crop/grey", test_crop_grey);
   g_test_add_func ("/faces/detectors", test_detectors);
   g_test_add_func ("/faces/no-face", test_no_face);
+  g_test_add_func ("/faces/follow", test_follow);
   g_test_add_func ("/faces/photo", test_photo);
   return g_test_run ();
 }
