@@ -117,3 +117,17 @@ mien_check_near (const float *want, const float *got, const double *magnitude, g
       g_error ("%s: element %" G_GSIZE_FORMAT " is %.9g instead of %.9g (allowed difference %.3g)", context, i, got[i], want[i], allowed);
   }
 }
+
+void
+mien_check_borders (const MienBlockedKernels *kernels, const MienBlockedShape *shape, gsize elem, const float *plain, const void *blocked)
+{
+  const gsize n = (gsize) mien_blocked_size (kernels->lanes, shape->n, shape->k, shape->p, shape->q, shape->y_halo);
+  g_autofree float *clean = g_new (float, (n * elem + 3) / 4);
+
+  mien_blocked_from_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, plain, clean);
+  for (gsize i = 0; i < n; i++)
+    if (elem == 2) /* zeros may have a sign */
+      g_assert_cmpint (((const unsigned short *) (const void *) clean)[i] & 0x7fff, ==, ((const unsigned short *) blocked)[i] & 0x7fff);
+    else
+      g_assert_cmpfloat (clean[i], ==, ((const float *) blocked)[i]);
+}

@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-#include "kernels/mien-cpu.h"
+#include "kernels/mien-blocked.h"
 
 typedef struct {
   MienCpuLevel cpu;
@@ -28,3 +28,7 @@ void mien_check_clear (MienCheck *check);
 
 /* |want - got| <= tolerance * magnitude + 1e-30 for each; magnitude NULL: |want|. Names index and context on failure. */
 void mien_check_near (const float *want, const float *got, const double *magnitude, gsize n, double tolerance, const char *context);
+
+/* blocked, the output of a kernel for that shape, holds plain (what mien_blocked_to_plain() made of it) and else zeros: in its borders and in
+ * channels beyond k. elem: bytes of an element, 2 for bfloat16. */
+void mien_check_borders (const MienBlockedKernels *kernels, const MienBlockedShape *shape, gsize elem, const float *plain, const void *blocked);

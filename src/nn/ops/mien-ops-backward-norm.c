@@ -134,28 +134,16 @@ infer_norm_grad (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
-/* With sums S = sum dz and T = sum dz (x - mean) over m elements and i = 1 / sqrt (var + epsilon):
- * dx = scale i (dz - S / m - (x - mean) i^2 T / m); dscale = i T; dbias = S */
-static gboolean
-run_norm_grad (MienOpCtx *ctx, GError **error)
+/* Coefficients of 0, and what both gradients share; dy and the rest are the caller's to add. */
+static MienBackwardOp
+begin_grad (MienOpCtx *ctx)
 {
   MienBackwardOp self = mien_backward_planes (ctx, 0);
-  const double count = (double) self.planes.n * self.planes.h * self.planes.w, epsilon = mien_node_float (ctx->node, "epsilon", 1e-5f);
-  const float *scale = ctx->in[1]->data, *bias = ctx->in[2]->data, *mean = ctx->in[3]->data, *var = ctx->in[4]->data;
-  float *dscale = ctx->out[1] != NULL ? ctx->out[1]->data : NULL, *dbias = ctx->out[2] != NULL ? ctx->out[2]->data : NULL;
 
   self.sums = ctx->scratch;
   memset (coefficients (&self, 0), 0, N_COEFFICIENTS * mien_backward_aligned (mien_backward_rounded (&self, self.planes.c) * sizeof (float)));
-  for (int c = 0; c < self.planes.c; c++) {
-    const double inverse = 1 / sqrt (var[c] + epsilon);
-    coefficients (&self, SCALE)[c] = (float) (scale[c] * inverse);
-    coefficients (&self, SHIFT)[c] = (float) (bias[c] - mean[c] * scale[c] * inverse);
-    coefficients (&self, MEAN)[c] = mean[c];
-  }
   self.grad = (MienNormGradArgs) {
     .x = ctx->in[0]->data,
-    .y = mien_op_has (ctx, 6) ? ctx->in[6]->data : NULL,
-    .dy = ctx->in[5]->data,
     .scale = coefficients (&self, SCALE),
     .shift = coefficients (&self, SHIFT),
     .mean = coefficients (&self, MEAN),
@@ -164,8 +152,29 @@ run_norm_grad (MienOpCtx *ctx, GError **error)
     .c = coefficients (&self, C),
     .rectified = mien_node_attr (ctx->node, "mien.lo") != NULL,
     .dx = ctx->out[0]->data,
-    .dresidual = ctx->n_out > 3 && ctx->out[3] != NULL ? ctx->out[3]->data : NULL,
   };
+  return self;
+}
+
+/* With sums S = sum dz and T = sum dz (x - mean) over m elements and i = 1 / sqrt (var + epsilon):
+ * dx = scale i (dz - S / m - (x - mean) i^2 T / m); dscale = i T; dbias = S */
+static gboolean
+run_norm_grad (MienOpCtx *ctx, GError **error)
+{
+  MienBackwardOp self = begin_grad (ctx);
+  const double count = (double) self.planes.n * self.planes.h * self.planes.w, epsilon = mien_node_float (ctx->node, "epsilon", 1e-5f);
+  const float *scale = ctx->in[1]->data, *bias = ctx->in[2]->data, *mean = ctx->in[3]->data, *var = ctx->in[4]->data;
+  float *dscale = ctx->out[1] != NULL ? ctx->out[1]->data : NULL, *dbias = ctx->out[2] != NULL ? ctx->out[2]->data : NULL;
+
+  for (int c = 0; c < self.planes.c; c++) {
+    const double inverse = 1 / sqrt (var[c] + epsilon);
+    coefficients (&self, SCALE)[c] = (float) (scale[c] * inverse);
+    coefficients (&self, SHIFT)[c] = (float) (bias[c] - mean[c] * scale[c] * inverse);
+    coefficients (&self, MEAN)[c] = mean[c];
+  }
+  self.grad.y = mien_op_has (ctx, 6) ? ctx->in[6]->data : NULL;
+  self.grad.dy = ctx->in[5]->data;
+  self.grad.dresidual = ctx->n_out > 3 && ctx->out[3] != NULL ? ctx->out[3]->data : NULL;
   mien_threads_run (ctx->threads, moments_task, &self, self.n_tasks);
   for (int c = 0; c < self.planes.c; c++) {
     const double inverse = 1 / sqrt (var[c] + epsilon), s = total (&self, 0, c), t = total (&self, 1, c);
@@ -183,7 +192,6 @@ run_norm_grad (MienOpCtx *ctx, GError **error)
 }
 
 /* What a convolution did to its sums: norm_grad with x = Y, scale 1 and shift 0, so that the sign of Y decides. */
-
 static gboolean
 infer_bias_grad (MienOpCtx *ctx, GError **error)
 {
@@ -200,24 +208,11 @@ infer_bias_grad (MienOpCtx *ctx, GError **error)
 static gboolean
 run_bias_grad (MienOpCtx *ctx, GError **error)
 {
-  MienBackwardOp self = mien_backward_planes (ctx, 0);
+  MienBackwardOp self = begin_grad (ctx);
 
-  self.sums = ctx->scratch;
-  memset (coefficients (&self, 0), 0, N_COEFFICIENTS * mien_backward_aligned (mien_backward_rounded (&self, self.planes.c) * sizeof (float)));
   for (int c = 0; c < self.planes.c; c++)
     coefficients (&self, SCALE)[c] = coefficients (&self, A)[c] = 1;
-  self.grad = (MienNormGradArgs) {
-    .x = ctx->in[0]->data,
-    .dy = ctx->in[1]->data,
-    .scale = coefficients (&self, SCALE),
-    .shift = coefficients (&self, SHIFT),
-    .mean = coefficients (&self, MEAN),
-    .a = coefficients (&self, A),
-    .b = coefficients (&self, B),
-    .c = coefficients (&self, C),
-    .rectified = mien_node_attr (ctx->node, "mien.lo") != NULL,
-    .dx = ctx->out[0]->data,
-  };
+  self.grad.dy = ctx->in[1]->data;
   if (ctx->n_out > 1) {
     float *db = ctx->out[1]->data;
     mien_threads_run (ctx->threads, moments_task, &self, self.n_tasks);
