@@ -441,6 +441,17 @@ mien_graph_steal_nodes (MienGraph *self)
 }
 
 void
+mien_graph_keep_node (MienGraph *self, GPtrArray *old, guint i)
+{
+  MienNode *node = g_steal_pointer (&old->pdata[i]);
+
+  for (int k = 0; k < node->n_outputs; k++)
+    if (node->outputs[k] >= 0)
+      mien_graph_value (self, node->outputs[k])->producer = (int) self->nodes->len;
+  g_ptr_array_add (self->nodes, node);
+}
+
+void
 mien_graph_prune (MienGraph *self)
 {
   g_autofree gboolean *needed = g_new0 (gboolean, self->values->len + 1);

@@ -127,6 +127,9 @@ void mien_graph_prune (MienGraph *self);
  * the old list, the others go with it. (transfer full) */
 GPtrArray *mien_graph_steal_nodes (MienGraph *self);
 
+/* Node i of that old list, as it is, behind the present ones. */
+void mien_graph_keep_node (MienGraph *self, GPtrArray *old, guint i);
+
 /* A name from a file made fit for a message: very long ones are shortened in the middle, control characters replaced;
  * mien_graph_quote() adds quotation marks. name is UTF-8. (transfer full) */
 char *mien_graph_shown (const char *name);

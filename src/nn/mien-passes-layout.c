@@ -516,12 +516,9 @@ mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking b
     for (int k = 0; k < node->n_inputs; k++)
       need_plain (&self, node->inputs[k]);
     for (int k = 0; k < node->n_outputs; k++)
-      if (node->outputs[k] >= 0) {
+      if (node->outputs[k] >= 0)
         exists[node->outputs[k]] = TRUE;
-        mien_graph_value (graph, node->outputs[k])->producer = (int) graph->nodes->len;
-      }
-    g_ptr_array_add (graph->nodes, node);
-    old->pdata[i] = NULL;
+    mien_graph_keep_node (graph, old, i);
   }
   for (guint i = 0; i < graph->outputs->len; i++)
     need_plain (&self, g_array_index (graph->outputs, int, i));
