@@ -140,17 +140,19 @@ blend (float *target, const float *sum, float weight, float temperature)
     target[j] = (1 - weight) * target[j] + weight * of_target * answer[j] / of_answer;
 }
 
-/* Adds what every teacher says to these pictures. */
+/* Adds what every teacher says to these pictures, or to those that are its own. */
 static gboolean
-ask (MienDistil *self, const float *pixels, int n, GError **error)
+ask (MienDistil *self, const float *pixels, int n, gsize n_pixels, GError **error)
 {
   for (int i = 0; i < self->n_teachers; i++) {
     const Teacher *teacher = &self->teachers[i];
-    if (!mien_predictor_run (teacher->predictor, pixels, n, self->answers, error))
+    const int first = self->recipe->teacher_split ? n * i / self->n_teachers : 0;
+    const int end = self->recipe->teacher_split ? n * (i + 1) / self->n_teachers : n;
+    if (!mien_predictor_run (teacher->predictor, pixels + (gsize) first * n_pixels, end - first, self->answers, error))
       return FALSE;
-    for (int row = 0; row < n; row++)
+    for (int row = first; row < end; row++)
       for (int j = 0; j < N_LABELS; j++)
-        self->sums[row * N_LABELS + teacher->place[j]] += self->answers[row * N_LABELS + j];
+        self->sums[row * N_LABELS + teacher->place[j]] += self->answers[(row - first) * N_LABELS + j];
   }
   return TRUE;
 }
@@ -176,11 +178,11 @@ mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float s
   for (gsize k = 0; k < n * n_pixels; k++)
     self->pixels[k] = 255 * (faces[k] * std + mean);
   memset (self->sums, 0, (gsize) n * N_LABELS * sizeof *self->sums);
-  if (!ask (self, self->pixels, n, error))
+  if (!ask (self, self->pixels, n, n_pixels, error))
     return FALSE;
   if (self->recipe->teacher_mirror) {
     mirror (self->pixels, n * n_pixels / width, width, self->mirrored);
-    if (!ask (self, self->mirrored, n, error))
+    if (!ask (self, self->mirrored, n, n_pixels, error))
       return FALSE;
   }
   for (int row = 0; row < n; row++)

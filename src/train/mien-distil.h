@@ -21,7 +21,8 @@ void mien_distil_free (MienDistil *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienDistil, mien_distil_free)
 
 /* Each target t of the batch becomes (1 - teacher_weight) * t + teacher_weight * sum (t) * answer. The answer is p^(1 / teacher_temperature),
- * normalised; p: the mean of the teachers' probabilities, to the mirrored pictures as well if teacher_mirror says so.
+ * normalised; p: the mean of the teachers' probabilities, or of teacher n * i / n_teachers for the faces from there on if teacher_split says so; to
+ * the mirrored pictures as well if teacher_mirror does.
  * mean, std: of the batch's faces, as the batcher was given them. */
 gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, GError **error);
 

@@ -166,6 +166,7 @@ static const struct {
   { "mixup-alpha", AT (mixup_alpha), TYPE_FLOAT, 0, 1 },
   { "cutmix", AT (cutmix), TYPE_FLOAT, 0, 1 },
   { "teacher-weight", AT (teacher_weight), TYPE_FLOAT, 0, 1 },
+  { "teacher-split", AT (teacher_split), TYPE_SWITCH, 0, 1 },
   { "teacher-mirror", AT (teacher_mirror), TYPE_SWITCH, 0, 1 },
   { "teacher-temperature", AT (teacher_temperature), TYPE_FLOAT, 0, 100 },
   { "flip", AT (augment.flip), TYPE_SWITCH, 0, 1 },

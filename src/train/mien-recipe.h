@@ -56,6 +56,7 @@ typedef struct {
   gboolean keep_last;          /* a finished run keeps its last epoch, not the best one by the public split: that score is then nobody's choice */
   const char *const *teachers; /* (nullable) model files, NULL-terminated; borrowed, must outlive the run */
   float teacher_weight;        /* share of the teachers' answer in the target, the label has the rest */
+  gboolean teacher_split;      /* each of several teachers answers for a share of the batch: the time of one, and over the epochs the mean of all */
   gboolean teacher_mirror;     /* they are asked about the mirrored picture, too, and the mean is learnt: twice their time */
   float teacher_temperature;   /* softens the answer: p^(1/T), normalised (Hinton et al. 2015) */
 
