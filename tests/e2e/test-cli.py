@@ -538,6 +538,7 @@ def _():
     need_model()
     got = json.loads(works('bench', '--seconds', '0.2', '--batch', '2').out)
     assert 0 < got['min_us'] <= got['median_us'] <= got['p99_us'], got
+    assert 0 < got['open_ms'] < 60000, got
     assert abs(got['images_per_s'] - 2e6 / got['median_us']) < 0.01 * got['images_per_s'], got
     equal((got['batch'], got['threads'], got['precision']), (2, 1, 'f32'))
     equal(json.loads(works('bench', '--seconds', '0.1', '--cpu', 'c').out)['cpu'], 'c')
