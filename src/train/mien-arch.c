@@ -278,6 +278,19 @@ build_best (MienNet *net)
 }
 
 static void
+build_mentor (MienNet *net)
+{
+  stage (net, 32, 0);  /* to 24 x 24 */
+  stage (net, 64, 1);  /* 12 x 12 */
+  stage (net, 128, 2); /* 6 x 6 */
+  stage (net, 256, 1); /* 3 x 3 */
+  conv (net, 512, 3);
+  average_all (net);
+  dropout (net, 1);
+  classify (net);
+}
+
+static void
 one_of_three (MienNet *net)
 {
   stage (net, 96, 1);  /* to 6 x 6 */
@@ -314,6 +327,7 @@ static const MienArch archs[] = {
   { "nano", "six 3x3 convolutions, 16 to 128 maps", build_nano },
   { "small", "ten 3x3 convolutions, 16 to 256 maps, two residual blocks", build_small },
   { "best", "ten 3x3 convolutions, 32 to 512 maps, two residual blocks", build_best },
+  { "mentor", "thirteen 3x3 convolutions, 32 to 512 maps, four residual blocks", build_mentor },
   { "tutor", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_tutor },
   { "trio", "three 3x3 convolutions of 32 and 64 maps, then three ways of seven each, 96 to 384 maps", build_trio },
   { "simple3", "three 3x3 convolutions, 32, 64 and 128 maps, and two dense layers", build_simple3 },

@@ -19,8 +19,9 @@
   .rollbacks = 3,              \
   .seed = 1
 
-/* Small networks also learn from the answers of the most accurate one, which comes with the program. */
+/* Networks also learn from the answers of others, which come with the program. */
 static const char *const taught_by_best[] = { "best", NULL };
+static const char *const taught_by_two[] = { "best", "mentor", NULL };
 static const char *const taught_by_tutor[] = { "tutor", NULL };
 
 static const MienRecipe recipes[] = {
@@ -45,7 +46,8 @@ static const MienRecipe recipes[] = {
     .arch = "small",
     .epochs = 115,
     .keep_last = TRUE,
-    .teachers = taught_by_best,
+    .teachers = taught_by_two,
+    .teacher_split = TRUE,
     .teacher_weight = 0.75f,
     .teacher_temperature = 1,
     .dropout = 0.2f,
@@ -75,8 +77,25 @@ static const MienRecipe recipes[] = {
     .arch = "trio",
     .epochs = 100,
     .keep_last = TRUE,
-    .teachers = taught_by_best,
+    .teachers = taught_by_two,
+    .teacher_split = TRUE,
     .teacher_weight = 0.6f,
+    .teacher_temperature = 1,
+    .dropout = 0.4f,
+    .mixup_alpha = 0.2f,
+    .ema = 0.999f,
+    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },
+  },
+  {
+    COMMON,
+    .name = "mentor",
+    .summary = "A network that teaches others, as accurate as the best",
+    .arch = "mentor",
+    .epochs = 100,
+    .keep_last = TRUE,
+    .teachers = taught_by_best,
+    .teacher_weight = 0.7f,
+    .teacher_mirror = TRUE,
     .teacher_temperature = 1,
     .dropout = 0.4f,
     .mixup_alpha = 0.2f,
