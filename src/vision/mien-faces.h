@@ -37,8 +37,8 @@ void mien_faces_set_min_size (MienFaces *self, int pixels);
  * boxes: (transfer full) GArray of MienBox; NULL with error set when detection failed. */
 GArray *mien_faces_detect (MienFaces *self, const MienImage *image, GError **error);
 
-/* Finds faces again near where they were a frame before (moved by at most half their size, a third larger or smaller), in a tenth of the time of
- * mien_faces_detect() and a little less strictly: faces[n], pixels of this image. found[n]: where each is now; score 0: not there.
+/* Finds faces again near where they were a frame before (moved by at most a third of their size, a quarter smaller to a third larger), in a
+ * fraction of the time of mien_faces_detect() and a little less strictly: faces[n], pixels of this image. found[n]: where each is now; score 0: not there.
  * FALSE with error set when detection failed. */
 gboolean mien_faces_follow (MienFaces *self, const MienImage *image, const MienBox *faces, int n, MienBox *found, GError **error);
 
