@@ -19,6 +19,13 @@
   .rollbacks = 3,              \
   .seed = 1
 
+/* What large networks need, which would learn the faces by heart without. */
+#define STRONG_CHANGES   \
+  .dropout = 0.4f,       \
+  .mixup_alpha = 0.2f,   \
+  .ema = 0.999f,         \
+  .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f }
+
 /* Networks also learn from the answers of others, which come with the program. */
 static const char *const taught_by_best[] = { "best", NULL };
 static const char *const taught_by_two[] = { "best", "mentor", NULL };
@@ -65,10 +72,7 @@ static const MienRecipe recipes[] = {
     .teachers = taught_by_tutor,
     .teacher_weight = 0.5f,
     .teacher_temperature = 1,
-    .dropout = 0.4f,
-    .mixup_alpha = 0.2f,
-    .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },
+    STRONG_CHANGES,
   },
   {
     COMMON,
@@ -81,10 +85,7 @@ static const MienRecipe recipes[] = {
     .teacher_split = TRUE,
     .teacher_weight = 0.6f,
     .teacher_temperature = 1,
-    .dropout = 0.4f,
-    .mixup_alpha = 0.2f,
-    .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },
+    STRONG_CHANGES,
   },
   {
     COMMON,
@@ -97,10 +98,7 @@ static const MienRecipe recipes[] = {
     .teacher_weight = 0.7f,
     .teacher_mirror = TRUE,
     .teacher_temperature = 1,
-    .dropout = 0.4f,
-    .mixup_alpha = 0.2f,
-    .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },
+    STRONG_CHANGES,
   },
   {
     COMMON,
@@ -109,10 +107,7 @@ static const MienRecipe recipes[] = {
     .arch = "tutor",
     .epochs = 60,
     .label_smoothing = 0.1f,
-    .dropout = 0.4f,
-    .mixup_alpha = 0.2f,
-    .ema = 0.999f,
-    .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f },
+    STRONG_CHANGES,
   },
   {
     COMMON,
