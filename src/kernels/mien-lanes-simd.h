@@ -49,6 +49,13 @@ write_elems (Elem *y, Vec x)
 {
   _mm256_storeu_si256 ((__m256i *) y, (__m256i) _mm512_cvtneps_pbh ((__m512) x));
 }
+
+/* Two vectors, one behind the other. */
+INLINE void
+write_two (Elem *y, Vec first, Vec second)
+{
+  _mm512_storeu_si512 (y, (__m512i) _mm512_cvtne2ps_pbh ((__m512) second, (__m512) first));
+}
 #else
 typedef float Elem;
 #define read_elems load

@@ -189,6 +189,36 @@ transform_tile (const int rows, const int columns, const bool bf16, const Elem *
   }
 }
 
+#if BF16
+/* Two tiles side by side, both whole: the columns that they share are transformed once, and what lies together in V is written together. */
+INLINE void
+transform_two_tiles (const int rows, const int columns, const Elem *x, ptrdiff_t x_row, Elem *v, ptrdiff_t v_step)
+{
+  const int tall = rows + 2, wide = columns + 2, all = wide + columns;
+  Vec d[6], half[60], first[6], second[6];
+
+  for (int c = 0; c < all; c++) {
+#pragma GCC unroll 6
+    for (int r = 0; r < tall; r++) {
+      d[r] = read_elems (x + r * x_row + c * LANES);
+      if (c >= 2 && c % 2 == 0)
+        __builtin_prefetch (x + r * x_row + (c + 2 * columns) * LANES);
+    }
+    transform_in (rows, d, 1, half + c, all);
+  }
+  for (int r = 0; r < tall; r++) {
+    transform_in (columns, half + r * all, 1, first, 1);
+    transform_in (columns, half + r * all + columns, 1, second, 1);
+#pragma GCC unroll 6
+    for (int c = 0; c < wide; c++) {
+      Elem *to = v + (r * wide + c) * v_step;
+      write_two (to, first[c], second[c]);
+      __builtin_prefetch (to + 2 * LANES, 1);
+    }
+  }
+}
+#endif
+
 INLINE void
 transform_inputs (const MienWinogradBlock *block, const int rows, const int columns, const bool bf16, int first, int end)
 {
@@ -204,6 +234,14 @@ transform_inputs (const MienWinogradBlock *block, const int rows, const int colu
       const int row = at.p - shape->pad_top, column = at.q - shape->pad_left;
       const int n_rows = shape->h + shape->x_halo - row, n_columns = shape->w + shape->x_halo - column;
       const Elem *x = (const Elem *) block->args->x + offset_of (blocks, shape->h, shape->w, shape->x_halo, at.n, c, row) + (ptrdiff_t) column * LANES;
+#if BF16
+      if (bf16 && i + 1 < block->n_tiles && at.q + columns < shape->q && n_rows >= tall && n_columns >= wide + columns) {
+        transform_two_tiles (rows, columns, x, x_row, v, v_step);
+        next_place (shape, rows, columns, &at);
+        i++;
+        continue;
+      }
+#endif
       if (n_rows >= tall && n_columns >= wide)
         transform_tile (rows, columns, bf16, x, x_row, tall, wide, v, v_step);
       else
