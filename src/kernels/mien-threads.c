@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A fork-join pool: the caller publishes a loop by raising `generation`, everybody takes a fixed share of the indices,
- * and the caller waits until `busy` is back at zero. Spinning bridges the gaps between the layers of one network, and takes no
+/* A fork-join pool: the caller publishes a loop by raising `generation`, everybody takes the indices of a share of its own and then
+ * what is left of the others', and the caller waits until `busy` is back at zero. Spinning bridges the gaps between the layers of one network, and takes no
  * lock: who goes to sleep says so (n_sleeping, waiting) before a last look at what is waited for, and who changes that looks for
  * sleepers afterwards. Both in sequentially consistent order, so that one of the two sees the other. */
 #include "kernels/mien-threads.h"
@@ -28,6 +28,11 @@ typedef struct {
   int index; /* 1 .. n_threads - 1; the caller is 0 */
 } Worker;
 
+/* The indices t, t + n_threads, ... of thread t: what the same pictures or channels need tends to be in the cache of who had them before. */
+typedef struct {
+  _Alignas (LINE) atomic_int n_taken;
+} Share;
+
 struct _MienThreads {
   /* What workers look at: the loop at hand, written by the caller before it raises generation. */
   _Alignas (LINE) atomic_uint generation;
@@ -40,6 +45,7 @@ struct _MienThreads {
 
   _Alignas (LINE) int n_threads;
   Worker *workers;
+  Share *shares;
   pthread_mutex_t running; /* held by the caller of a loop; a second caller runs its loop alone */
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
@@ -50,11 +56,21 @@ struct _MienThreads {
   int caller_cpu;    /* the processor that the workers keep off, -1: none yet */
 };
 
+/* The own share first. A processor that others use too, or that runs slower, is then not waited for. */
 static void
-run_share (MienThreads *self, int thread)
+run_tasks (MienThreads *self, int thread)
 {
-  for (int i = thread; i < self->n_tasks; i += self->n_threads)
-    self->fn (self->data, i, thread);
+  const int n = self->n_threads;
+
+  for (int k = 0; k < n; k++) {
+    const int owner = (thread + k) % n;
+    atomic_int *n_taken = &self->shares[owner].n_taken;
+    while (owner + n * atomic_load_explicit (n_taken, memory_order_relaxed) < self->n_tasks) {
+      const int task = owner + n * atomic_fetch_add_explicit (n_taken, 1, memory_order_relaxed);
+      if (task < self->n_tasks)
+        self->fn (self->data, task, thread);
+    }
+  }
 }
 
 static unsigned
@@ -86,7 +102,7 @@ work (void *data)
     seen = await_generation (self, seen);
     if (atomic_load (&self->stop))
       return NULL;
-    run_share (self, worker->index);
+    run_tasks (self, worker->index);
     if (atomic_fetch_sub (&self->busy, 1) == 1 && atomic_load (&self->waiting)) {
       pthread_mutex_lock (&self->lock);
       pthread_cond_signal (&self->done);
@@ -146,7 +162,8 @@ mien_threads_new (int n_threads)
   pthread_cond_init (&self->done, NULL);
   self->n_threads = 1;
   self->workers = calloc (n_threads, sizeof *self->workers);
-  if (self->workers == NULL) {
+  self->shares = aligned_alloc (LINE, n_threads * sizeof *self->shares);
+  if (self->workers == NULL || self->shares == NULL) {
     mien_threads_free (self);
     return NULL;
   }
@@ -177,6 +194,7 @@ mien_threads_free (MienThreads *self)
   pthread_cond_destroy (&self->wake);
   pthread_cond_destroy (&self->done);
   free (self->workers);
+  free (self->shares);
   free (self);
 }
 
@@ -197,9 +215,11 @@ mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks)
   self->fn = fn;
   self->data = data;
   self->n_tasks = n_tasks;
+  for (int i = 0; i < self->n_threads; i++)
+    atomic_store_explicit (&self->shares[i].n_taken, 0, memory_order_relaxed);
   atomic_store_explicit (&self->busy, self->n_threads - 1, memory_order_relaxed);
   raise_generation (self);
-  run_share (self, 0);
+  run_tasks (self, 0);
   for (int i = 0; i < SPINS && atomic_load_explicit (&self->busy, memory_order_acquire) > 0; i++)
     pause_cpu ();
   if (atomic_load_explicit (&self->busy, memory_order_acquire) > 0) {

@@ -3,8 +3,7 @@
  *
  * The calling thread takes part in the work: a pool of n threads starts n - 1 workers. Workers spin for a few
  * microseconds after a loop and then sleep, so that consecutive loops of one network start without a system call.
- * Which index runs on which thread is fixed by (n_tasks, n_threads) alone, so sums that are kept per thread are
- * reproducible.
+ * Which index runs on which thread depends on who is free, so sums must be kept per index: then they are reproducible.
  *
  * Memory   no allocation after mien_threads_new()
  * Thread   any; while one loop runs, a second caller runs its own loop alone, on its own thread (thread 0) */

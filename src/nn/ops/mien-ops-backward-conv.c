@@ -157,9 +157,10 @@ conv_task (void *data, int task, int thread)
   const gboolean stem = self->ctx->in[0]->shape.rank == 4;
   const MienBlockedArgs args = { self->ctx->in[0]->data, self->packed, self->norm.shift, NULL, self->ctx->out[0]->data };
   const int n_rows = (stem ? mien_blocked_stem_rows (&self->shape) : mien_blocked_rows (self->blocked, &self->shape, TRUE)) / self->shape.n;
+  int first, end;
 
-  (stem ? self->blocked->stem : self->blocked->conv) (&self->shape, &args, mien_backward_first_of (self->shape.n, task, self->n_tasks) * n_rows,
-                                                      mien_backward_first_of (self->shape.n, task + 1, self->n_tasks) * n_rows);
+  mien_backward_piece (self, self->shape.n, task, &first, &end);
+  (stem ? self->blocked->stem : self->blocked->conv) (&self->shape, &args, first * n_rows, end * n_rows);
 }
 
 static gboolean
@@ -184,7 +185,7 @@ run_conv (MienOpCtx *ctx, GError **error)
     mien_blocked_pack_stem (self.blocked, &self.shape, ctx->in[1]->data, (float *) self.packed);
   else
     mien_threads_run (ctx->threads, pack_task, &self, n_groups (&self, self.shape.k));
-  mien_threads_run (ctx->threads, conv_task, &self, self.n_tasks);
+  mien_threads_run (ctx->threads, conv_task, &self, mien_backward_n_pieces (&self));
   return TRUE;
 }
 

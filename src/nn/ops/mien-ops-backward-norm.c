@@ -80,8 +80,9 @@ static void
 norm_task (void *data, int task, int thread)
 {
   const MienBackwardOp *self = data;
-  const int first = mien_backward_first_of (self->planes.n, task, self->n_tasks), end = mien_backward_first_of (self->planes.n, task + 1, self->n_tasks);
+  int first, end;
 
+  mien_backward_piece (self, self->planes.n, task, &first, &end);
   if (self->grad.dy != NULL)
     self->backward->norm_grad (&self->planes, &self->grad, first, end);
   else
@@ -115,7 +116,7 @@ run_norm (MienOpCtx *ctx, GError **error)
     a[c] = (float) (scale[c] / sqrt (v + epsilon));
     b[c] = (float) (bias[c] - m * scale[c] / sqrt (v + epsilon));
   }
-  mien_threads_run (ctx->threads, norm_task, &self, self.n_tasks);
+  mien_threads_run (ctx->threads, norm_task, &self, mien_backward_n_pieces (&self));
   return TRUE;
 }
 
@@ -187,7 +188,7 @@ run_norm_grad (MienOpCtx *ctx, GError **error)
     if (dbias != NULL)
       dbias[c] = (float) s;
   }
-  mien_threads_run (ctx->threads, norm_task, &self, self.n_tasks);
+  mien_threads_run (ctx->threads, norm_task, &self, mien_backward_n_pieces (&self));
   return TRUE;
 }
 
@@ -219,7 +220,7 @@ run_bias_grad (MienOpCtx *ctx, GError **error)
     for (int c = 0; c < self.planes.c; c++)
       db[c] = (float) total (&self, 0, c);
   }
-  mien_threads_run (ctx->threads, norm_task, &self, self.n_tasks);
+  mien_threads_run (ctx->threads, norm_task, &self, mien_backward_n_pieces (&self));
   return TRUE;
 }
 

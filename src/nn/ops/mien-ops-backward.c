@@ -17,6 +17,8 @@
 #include "nn/ops/mien-ops-backward.h"
 #include "nn/ops/mien-ops.h"
 
+enum { PIECES = 4 }; /* a share falls into */
+
 int
 mien_backward_attr (const MienOpCtx *ctx, const char *name)
 {
@@ -129,6 +131,21 @@ mien_backward_first_of (int n, int task, int n_tasks)
   return (int) ((long) n * task / n_tasks);
 }
 
+int
+mien_backward_n_pieces (const MienBackwardOp *self)
+{
+  return self->n_tasks * PIECES;
+}
+
+void
+mien_backward_piece (const MienBackwardOp *self, int n, int piece, int *first, int *end)
+{
+  const int place = piece % self->n_tasks * PIECES + piece / self->n_tasks;
+
+  *first = mien_backward_first_of (n, place, mien_backward_n_pieces (self));
+  *end = mien_backward_first_of (n, place + 1, mien_backward_n_pieces (self));
+}
+
 /* The small ones */
 
 static gboolean
@@ -147,8 +164,9 @@ small_task (void *data, int task, int thread)
 {
   const MienBackwardOp *self = data;
   const MienOpCtx *ctx = self->ctx;
-  const int first = mien_backward_first_of (self->planes.n, task, self->n_tasks), end = mien_backward_first_of (self->planes.n, task + 1, self->n_tasks);
+  int first, end;
 
+  mien_backward_piece (self, self->planes.n, task, &first, &end);
   if (g_str_equal (ctx->node->op, "TrainAdd"))
     self->backward->add (&self->planes, ctx->in[0]->data, ctx->in[1]->data, ctx->out[0]->data, first, end);
   else if (g_str_equal (ctx->node->op, "TrainMaxPoolGrad"))
@@ -162,7 +180,7 @@ run_small (MienOpCtx *ctx, GError **error)
 {
   MienBackwardOp self = mien_backward_planes (ctx, 0);
 
-  mien_threads_run (ctx->threads, small_task, &self, self.n_tasks);
+  mien_threads_run (ctx->threads, small_task, &self, mien_backward_n_pieces (&self));
   return TRUE;
 }
 
