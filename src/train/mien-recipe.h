@@ -35,6 +35,7 @@ typedef struct {
   float weight_decay;    /* decoupled, weights only (not biases, not normalisation) */
   float sam;             /* radius of sharpness-aware minimisation (Foret et al. 2021), twice the arithmetic */
   float ema;             /* decay of the weights' moving average a step */
+  int settle;            /* after each epoch measure the average's normalisation on so many batches (train/mien-settle.h); 0: follow the training's */
 
   int schedule;          /* MienSchedule */
   int warmup_epochs;     /* from zero, in a straight line */
@@ -42,6 +43,8 @@ typedef struct {
   float cycle_growth;
   int plateau_epochs;
   float plateau_factor;
+  int swa_epochs;        /* the last epochs at swa_lr: the weights' average takes in all of them evenly (stochastic weight averaging, Izmailov et al. 2018) */
+  float swa_lr;          /* where the cosine before them ends */
   int rest_epochs;       /* the last epochs at learning rate 0: averages and running statistics settle */
   int rollbacks;         /* after a loss that is no number: go back an epoch and halve the learning rate, at most so often */
   int patience;          /* stop after so many epochs without a better public score */

@@ -27,9 +27,12 @@ mien_schedule_lr (const MienRecipe *recipe, gint64 step, int n_steps)
 {
   const double at = (double) step, warm = (double) recipe->warmup_epochs * n_steps;
   const double end = (double) MAX (recipe->epochs - recipe->rest_epochs, 0) * n_steps;
+  const double swa = (double) MAX (recipe->epochs - recipe->rest_epochs - recipe->swa_epochs, 0) * n_steps;
 
   if (at >= end)
     return 0;
+  if (at >= swa)
+    return recipe->swa_lr;
   if (at < warm)
     return recipe->lr * (at + 1) / warm;
   switch (recipe->schedule) {
@@ -38,8 +41,23 @@ mien_schedule_lr (const MienRecipe *recipe, gint64 step, int n_steps)
   case MIEN_SCHEDULE_PLATEAU:
     return recipe->lr;
   default:
-    return recipe->lr * half_wave ((at - warm) / (end - warm));
+    return recipe->swa_lr + (recipe->lr - recipe->swa_lr) * half_wave ((at - warm) / (swa - warm));
   }
+}
+
+float
+mien_schedule_early_pace (gint64 step)
+{
+  return (float) (1 + step) / (float) (10 + step);
+}
+
+float
+mien_schedule_ema (const MienRecipe *recipe, gint64 step, int n_steps)
+{
+  const float pace = MIN (recipe->ema, mien_schedule_early_pace (step));
+  const gint64 into = step - (gint64) MAX (recipe->epochs - recipe->rest_epochs - recipe->swa_epochs, 0) * n_steps;
+
+  return recipe->swa_epochs == 0 || into < 0 ? pace : 1 - 1 / (1 / (1 - pace) + (float) into);
 }
 
 gboolean

@@ -8,6 +8,7 @@
 #include "train/mien-batch.h"
 #include "train/mien-distil.h"
 #include "train/mien-optimiser.h"
+#include "train/mien-settle.h"
 #include "train/mien-trainer.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,7 @@ typedef struct {
   guint8 *twins; /* [validation->n]: also in training */
   int n_twins;
   MienDistil *teachers; /* (nullable) */
+  MienSettle *settle;   /* (nullable) */
   float mean, std; /* of the training pixels, 0 .. 1 */
 
   MienThreads *threads;

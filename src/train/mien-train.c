@@ -34,6 +34,7 @@ mien_run_free (MienRun *self)
   g_clear_pointer (&self->training, mien_dataset_unref);
   g_clear_pointer (&self->validation, mien_dataset_unref);
   g_clear_pointer (&self->teachers, mien_distil_free);
+  g_clear_pointer (&self->settle, mien_settle_free);
   g_clear_pointer (&self->threads, mien_threads_free);
   g_free (self->data_hash);
   g_free (self->twins);
@@ -193,6 +194,15 @@ build_network (MienRun *self, GError **error)
 }
 
 static gboolean
+prepare_settling (MienRun *self, GError **error)
+{
+  if (self->recipe.settle == 0)
+    return TRUE;
+  self->settle = mien_settle_new (mien_arch_find (self->recipe.arch), self->training, self->mean, self->std, self->threads, error);
+  return self->settle != NULL;
+}
+
+static gboolean
 call_teachers (MienRun *self, GError **error)
 {
   if (self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL || self->recipe.teacher_weight <= 0)
@@ -245,19 +255,18 @@ run_network (MienRun *self, const MienBatch *batch, GError **error)
 static gboolean
 update (MienRun *self, const MienBatch *batch, double lr, GError **error)
 {
-  /* Early on the averages follow faster, so that the random start is soon forgotten. */
-  const float pace = (float) (1 + self->step) / (float) (10 + self->step);
   const MienOptimiserStep step = {
     .kind = self->recipe.optimiser,
     .lr = (float) lr,
     .momentum = self->recipe.momentum,
     .beta2 = self->recipe.beta2,
     .decay = self->recipe.weight_decay,
-    .ema = MIN (self->recipe.ema, pace),
+    .ema = mien_schedule_ema (&self->recipe, self->step, mien_batcher_get_n_steps (self->batcher)),
     .step = self->step,
   };
 
-  follow_stats (self, MIN (STATS_MOMENTUM, pace));
+  if (self->settle == NULL)
+    follow_stats (self, MIN (STATS_MOMENTUM, mien_schedule_early_pace (self->step)));
   if (self->recipe.sam > 0) {
     if (self->before_climb == NULL) {
       gsize n = 0;
@@ -361,8 +370,9 @@ is_kept (const MienRun *self, int epoch)
 static gboolean
 finish_epoch (MienRun *self, MienTrainProgress *progress, const char *out_path, GError **error)
 {
+  if (self->settle != NULL && !mien_settle_run (self->settle, self->use, self->recipe.settle, error))
+    return FALSE;
   g_autoptr (MienModel) model = mien_run_export (self, error);
-
   if (model == NULL || !mien_run_evaluate (self, model, progress, error))
     return FALSE;
   self->epoch++;
@@ -475,7 +485,7 @@ mien_train (const MienRecipe *recipe, MienDataset *data, const char *out_path, g
   if (!mien_recipe_check (recipe, error))
     return NULL;
   self->threads = mien_threads_new (threads);
-  if (!take_data (self, data, error) || !build_network (self, error) || !call_teachers (self, error))
+  if (!take_data (self, data, error) || !build_network (self, error) || !call_teachers (self, error) || !prepare_settling (self, error))
     return NULL;
   self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std);
   if (resume && out_path != NULL) {

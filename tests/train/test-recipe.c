@@ -97,6 +97,36 @@ test_schedules (void)
   g_assert_false (mien_schedule_cuts (&recipe, 7, 4, 0));
 }
 
+/* From the beginning of averaging on, a window of 50 steps grows by one a step: then each weight counts evenly. */
+static void
+test_averaging (void)
+{
+  const int n = 10;
+  const MienRecipe recipe = { .epochs = 30, .lr = 0.8f, .ema = 0.98f, .warmup_epochs = 1, .swa_epochs = 15, .swa_lr = 0.2f, .rest_epochs = 5 };
+  double share[150] = { 0 }; /* of the weights of each step of averaging */
+
+  g_assert_cmpfloat_with_epsilon (mien_schedule_lr (&recipe, 10, n), 0.8, 1e-6);
+  g_assert_cmpfloat_with_epsilon (mien_schedule_lr (&recipe, 55, n), 0.5, 1e-6); /* half way down */
+  for (int step = 100; step < 250; step++)
+    g_assert_cmpfloat_with_epsilon (mien_schedule_lr (&recipe, step, n), 0.2, 1e-7);
+  g_assert_cmpfloat (mien_schedule_lr (&recipe, 250, n), ==, 0);
+
+  g_assert_cmpfloat_with_epsilon (mien_schedule_ema (&recipe, 0, n), 0.1, 1e-6);
+  g_assert_cmpfloat_with_epsilon (mien_schedule_ema (&recipe, 35, n), 36 / 45.0, 1e-6);
+  double before = 1;
+  for (int step = 100; step < 250; step++) {
+    const double ema = mien_schedule_ema (&recipe, step, n), early = (1 + step) / (10.0 + step), window = 1 / (1 - MIN (early, 0.98));
+    g_assert_cmpfloat_with_epsilon (ema, 1 - 1 / (window + step - 100), 1e-5);
+    before *= ema;
+    for (int i = 0; i < step - 100; i++)
+      share[i] *= ema;
+    share[step - 100] = 1 - ema;
+  }
+  g_assert_cmpfloat (before, <, 0.2);
+  for (int i = 101; i < 149; i++) /* the early pace has an end at step 441, so these differ by its change alone */
+    g_assert_cmpfloat_with_epsilon (share[i] / share[i + 1], 1, 0.02);
+}
+
 enum { N_SMALL = 5, N_LARGE = 40001, N_STEPS = 20 };
 
 typedef struct {
@@ -373,6 +403,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/settings", test_settings);
   g_test_add_func ("/recipe/description", test_description);
   g_test_add_func ("/recipe/schedules", test_schedules);
+  g_test_add_func ("/recipe/averaging", test_averaging);
   g_test_add_data_func ("/recipe/sgd", GINT_TO_POINTER (MIEN_OPTIMISER_SGD), test_optimisers);
   g_test_add_data_func ("/recipe/adamw", GINT_TO_POINTER (MIEN_OPTIMISER_ADAMW), test_optimisers);
   g_test_add_func ("/recipe/climb", test_climb);

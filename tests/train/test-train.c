@@ -368,6 +368,9 @@ test_all_settings (void)
   recipe.schedule = MIEN_SCHEDULE_PLATEAU;
   recipe.plateau_epochs = 1;
   recipe.rest_epochs = 1;
+  recipe.swa_epochs = 1;
+  recipe.swa_lr = 0.001f;
+  recipe.settle = 1;
   recipe.sam = 0.05f;
   recipe.ema = 0.9f;
   recipe.keep_last = TRUE;
