@@ -391,12 +391,28 @@ mien_model_find (const char *path_or_name)
   return path != NULL && g_file_test (path, G_FILE_TEST_EXISTS) ? g_steal_pointer (&path) : g_strdup (path_or_name);
 }
 
+static gboolean
+comes_with_program (const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  return g_str_equal (folder, MIEN_PKGDATADIR "/models") || g_str_equal (folder, MIEN_SOURCE_MODELS);
+}
+
+static MienGraph *
+read_graph (const char *path, GError **error)
+{
+  if (mien_keras_is_model (path))
+    return mien_keras_read (path, NULL, error);
+  return comes_with_program (path) ? mien_onnx_map (path, error) : mien_onnx_read (path, error);
+}
+
 static MienModel *
 load (const char *path_or_name, MienPlanOptions options, GError **error)
 {
   g_autofree char *path = mien_model_find (path_or_name);
   g_autofree char *name = mien_file_shown_name (path);
-  MienGraph *graph = mien_keras_is_model (path) ? mien_keras_read (path, NULL, error) : mien_onnx_read (path, error);
+  MienGraph *graph = read_graph (path, error);
   MienModel *self = graph != NULL ? take_graph (graph, path, options, error) : NULL;
 
   if (graph != NULL && self == NULL)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -127,6 +128,25 @@ load_large (int fd, gsize n, GError **error)
     return g_bytes_new_with_free_func (data, n, unmap_piece, g_memdup2 (&(Piece) { data, n }, sizeof (Piece)));
   mien_pages_unmap (data, n);
   return NULL;
+}
+
+GBytes *
+mien_file_map (const char *path, guint64 max_bytes, GError **error)
+{
+  guint64 n = 0;
+  const int fd = mien_file_open (path, max_bytes, &n, error);
+  g_autoptr (GMappedFile) file = fd >= 0 ? g_mapped_file_new_from_fd (fd, FALSE, error) : NULL;
+
+  if (fd >= 0)
+    close (fd);
+  if (file == NULL)
+    return NULL;
+#ifdef MADV_POPULATE_READ
+  /* Only a hint: all of it will be read, and one call is faster than a fault every few pages. */
+  if (n > 0)
+    madvise (g_mapped_file_get_contents (file), n, MADV_POPULATE_READ);
+#endif
+  return g_mapped_file_get_bytes (file);
 }
 
 GBytes *

@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 
 GBytes *mien_file_load (const char *path, guint64 max_bytes, GError **error);
 
+/* The same by mapping, without reading, and not to be written to: only for files that are replaced as a whole, like those that come with the program. Who
+ * shortened a mapped file would end the program. */
+GBytes *mien_file_map (const char *path, guint64 max_bytes, GError **error);
+
 /* The same without reading: a descriptor, -1 with error set. */
 int mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **error);
 

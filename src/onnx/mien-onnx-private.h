@@ -51,7 +51,14 @@ typedef struct {
 
 /* A copy of a serialised ModelProto that mien_onnx_scan() has passed, without the large payloads (raw_data) of its initializers, so that
  * protobuf-c does not copy those; payloads gets a MienOnnxPayload for each initializer. They are moved to where they are aligned: data is only
- * good for them afterwards. NULL with data untouched when most of it is something else. */
-GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads);
+ * good for them afterwards. NULL with data untouched when most of it is something else, or when they would have to move but may not. */
+GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n, gboolean may_move, GArray *payloads);
+
+/* Where payloads that stay in place begin in a file: at a cache line. */
+enum { MIEN_ONNX_ALIGNMENT = 64 };
+
+/* Aligns the large payloads of initializers in the file that the model will be packed to: spaces as doc_string of what stands before them. To be called
+ * when everything else is there. blocks: owns the spaces, and must outlive the packing. */
+void mien_onnx_align_payloads (Onnx__ModelProto *model, GPtrArray *blocks);
 
 G_END_DECLS

@@ -473,9 +473,9 @@ unpack (const ProtobufCMessageDescriptor *descriptor, const guint8 *data, gsize 
   return message;
 }
 
-/* owner: (nullable) (transfer full) whose bytes data is. Nobody else refers to them, so they may be changed. */
+/* owner: (nullable) (transfer full) whose bytes data is. may_change: nobody else refers to them. */
 static MienGraph *
-read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, const char *folder, GError **error)
+read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, gboolean may_change, const char *folder, GError **error)
 {
   g_autoptr (GBytes) bytes = owner;
   g_autoptr (GArray) payloads = NULL;
@@ -488,7 +488,7 @@ read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, const char *folder
     return NULL;
   if (bytes != NULL) {
     payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
-    rest = mien_onnx_cut_payloads ((guint8 *) data, n_bytes, payloads);
+    rest = mien_onnx_cut_payloads ((guint8 *) data, n_bytes, may_change, payloads);
   }
   model = (Onnx__ModelProto *) (rest != NULL ? unpack (&onnx__model_proto__descriptor, rest->data, rest->len, error)
                                              : unpack (&onnx__model_proto__descriptor, data, n_bytes, error));
@@ -508,7 +508,21 @@ read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, const char *folder
 MienGraph *
 mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const char *folder, GError **error)
 {
-  MienGraph *graph = read_bytes (data, n_bytes, NULL, folder, error);
+  MienGraph *graph = read_bytes (data, n_bytes, NULL, FALSE, folder, error);
+
+  if (graph == NULL)
+    g_prefix_error (error, "%s: ", name);
+  return graph;
+}
+
+static MienGraph *
+read_file (const char *path, GBytes *(*load) (const char *path, guint64 max_bytes, GError **error), gboolean may_change, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
+  GBytes *bytes = load (path, MIEN_ONNX_MAX_FILE, error);
+  gsize n = 0;
+  const guint8 *data = bytes != NULL ? g_bytes_get_data (bytes, &n) : NULL;
+  MienGraph *graph = bytes != NULL ? read_bytes (data, n, bytes, may_change, folder, error) : NULL;
 
   if (graph == NULL)
     g_prefix_error (error, "%s: ", name);
@@ -518,15 +532,13 @@ mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const c
 MienGraph *
 mien_onnx_read (const char *path, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
-  GBytes *bytes = mien_file_load (path, MIEN_ONNX_MAX_FILE, error);
-  gsize n = 0;
-  const guint8 *data = bytes != NULL ? g_bytes_get_data (bytes, &n) : NULL;
-  MienGraph *graph = bytes != NULL ? read_bytes (data, n, bytes, folder, error) : NULL;
+  return read_file (path, mien_file_load, TRUE, error);
+}
 
-  if (graph == NULL)
-    g_prefix_error (error, "%s: ", name);
-  return graph;
+MienGraph *
+mien_onnx_map (const char *path, GError **error)
+{
+  return read_file (path, mien_file_map, FALSE, error);
 }
 
 MienTensor *

@@ -261,6 +261,7 @@ pack (Writer *self, GError **error)
   model.opset_import = opsets;
   model.graph = make_graph (self);
   make_metadata (self, &model);
+  mien_onnx_align_payloads (&model, self->blocks);
 
   n_bytes = onnx__model_proto__get_packed_size (&model);
   if (n_bytes > MIEN_ONNX_MAX_FILE || (data = g_try_malloc (n_bytes)) == NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reading and writing of good files, and of files that are wrong in one place. */
 #include <math.h>
+#include <string.h>
 
 #include "mien-test.h"
 #include "onnx-bytes.h"
@@ -482,12 +483,65 @@ test_order_and_old_inputs (void)
   g_assert_cmpint (mien_graph_value (read, mien_graph_find (read, "m"))->shape.dim[0], ==, 2);
 }
 
+/* Large weights of any size behind names of any length, small ones between them: where the bytes of each stand in the file. */
+static void
+test_aligned (void)
+{
+  for (int round = 0; round < 40; round++) {
+    g_autofree char *long_name = g_strnfill (round * round, 'n');
+    g_autoptr (MienGraph) graph = mien_graph_new (long_name, 13), mapped = NULL;
+    const MienShape open = { .rank = 1, .dim = { -1 } };
+    int sum = mien_graph_add_input (graph, "x", MIEN_F32, &open);
+    g_autofree char *dir = mien_test_make_dir (), *path = g_build_filename (dir, "aligned.onnx", NULL);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GBytes) bytes = NULL;
+    gsize n_bytes, n_large = 0;
+
+    for (int i = 0; i < 6; i++) {
+      const gboolean large = (round + i) % 3 != 0;
+      const MienShape shape = mien_shape (1, large ? 16384 + 37 * round + (i == 5 ? 700000 : 0) : 1 + i);
+      MienTensor *tensor = mien_tensor_new (MIEN_F32, &shape);
+      g_autofree char *name = g_strnfill (1 + (round * 7 + i * 31) % 200, (char) ('a' + i));
+      for (gsize k = 0; k < tensor->n_elems; k++)
+        mien_tensor_f32 (tensor)[k] = (float) (i * 1e6 + k);
+      const int inputs[] = { sum, mien_graph_add_constant (graph, name, tensor) };
+      sum = mien_graph_op (graph, "", "Add", "", inputs, 2);
+    }
+    mien_graph_add_output (graph, sum);
+    bytes = mien_onnx_write_bytes (graph, &error);
+    g_assert_no_error (error);
+    const char *data = g_bytes_get_data (bytes, &n_bytes);
+    for (guint i = 0; i < graph->values->len; i++) {
+      const MienTensor *tensor = mien_graph_value (graph, i)->tensor;
+      if (tensor == NULL || mien_tensor_n_bytes (tensor) < 65536)
+        continue;
+      const char *found = memmem (data, n_bytes, tensor->data, mien_tensor_n_bytes (tensor));
+      g_assert_nonnull (found);
+      g_assert_cmpuint ((gsize) (found - data) % 64, ==, 0);
+      n_large++;
+    }
+    g_assert_cmpuint (n_large, ==, 4);
+
+    g_assert_true (mien_onnx_write (graph, path, &error));
+    mapped = mien_onnx_map (path, &error);
+    g_assert_no_error (error);
+    for (guint i = 0; i < graph->values->len; i++) {
+      const MienTensor *tensor = mien_graph_value (graph, i)->tensor;
+      const int again = tensor != NULL ? mien_graph_find (mapped, mien_graph_value (graph, i)->name) : -1;
+      if (tensor != NULL)
+        g_assert_cmpmem (mien_graph_value (mapped, again)->tensor->data, mien_tensor_n_bytes (tensor), tensor->data, mien_tensor_n_bytes (tensor));
+    }
+    mien_test_remove_dir (dir);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/onnx/round-trip", test_round_trip);
   g_test_add_func ("/onnx/write-fails", test_write_fails);
+  g_test_add_func ("/onnx/aligned", test_aligned);
   g_test_add_func ("/onnx/number-fields", test_number_fields);
   g_test_add_func ("/onnx/bad-tensors", test_bad_tensors);
   g_test_add_func ("/onnx/bad-graphs", test_bad_graphs);
