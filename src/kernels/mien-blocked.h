@@ -44,6 +44,7 @@ typedef struct {
   int pad_top, pad_left;
   int residual_halo;
   float lo, hi; /* clamp */
+  bool stem_bf16; /* Stem, a hint: x and w may be rounded to bfloat16, where that is faster */
   bool pool;    /* Stem and mien-winograd.h only: y is the maximum of each 2 x 2 results, p / 2 rows of q / 2 pixels */
 } MienBlockedShape;
 

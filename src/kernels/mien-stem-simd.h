@@ -20,13 +20,8 @@ typedef struct {
 } Stem;
 
 INLINE void
-stem_tile (const Stem *stem, const int G, const int RT, const ptrdiff_t step, int q)
+stem_begin (const Stem *stem, const int G, const int RT, Vec acc[STEM_GROUP][2][STEM_TILE])
 {
-  const int n_c = stem->shape->c, n_r = stem->shape->r, n_s = stem->shape->s;
-  const float *x = stem->x + q * step, *w = stem->w;
-  const float lo = stem->shape->lo, hi = stem->shape->hi;
-  Vec acc[STEM_GROUP][2][STEM_TILE];
-
 #pragma GCC unroll 2
   for (int g = 0; g < G; g++) {
     const Vec bias = stem->bias != NULL ? load (stem->bias + g * WIDTH) : (Vec) { 0 };
@@ -36,6 +31,35 @@ stem_tile (const Stem *stem, const int G, const int RT, const ptrdiff_t step, in
       for (int i = 0; i < STEM_TILE / RT; i++)
         acc[g][t][i] = bias;
   }
+}
+
+INLINE void
+stem_end (const Stem *stem, const int G, const int RT, int q, Vec acc[STEM_GROUP][2][STEM_TILE])
+{
+  const float lo = stem->shape->lo, hi = stem->shape->hi;
+
+#pragma GCC unroll 2
+  for (int g = 0; g < G; g++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < STEM_TILE / RT; i += RT) {
+      if (q + i + RT > stem->n_q)
+        continue;
+      Vec result = acc[g][0][i];
+      if (RT == 2)
+        result = max_vec (max_vec (acc[g][0][i + 1], result), max_vec (acc[g][1][i + 1], acc[g][1][i]));
+      write_elems (stem->y[g] + (ptrdiff_t) ((q + i) / RT) * LANES, clamp (result, lo, hi));
+    }
+  }
+}
+
+INLINE void
+stem_tile (const Stem *stem, const int G, const int RT, const ptrdiff_t step, int q)
+{
+  const int n_c = stem->shape->c, n_r = stem->shape->r, n_s = stem->shape->s;
+  const float *x = stem->x + q * step, *w = stem->w;
+  Vec acc[STEM_GROUP][2][STEM_TILE];
+
+  stem_begin (stem, G, RT, acc);
   for (int row = 0; row < n_c * n_r; row++, x += RT * STEM_WIDTH) {
     for (int s = 0; s < n_s; s++, w += LANES) {
       Vec weights[STEM_GROUP];
@@ -53,18 +77,7 @@ stem_tile (const Stem *stem, const int G, const int RT, const ptrdiff_t step, in
         }
     }
   }
-#pragma GCC unroll 2
-  for (int g = 0; g < G; g++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < STEM_TILE / RT; i += RT) {
-      if (q + i + RT > stem->n_q)
-        continue;
-      Vec result = acc[g][0][i];
-      if (RT == 2)
-        result = max_vec (max_vec (acc[g][0][i + 1], result), max_vec (acc[g][1][i + 1], acc[g][1][i]));
-      write_elems (stem->y[g] + (ptrdiff_t) ((q + i) / RT) * LANES, clamp (result, lo, hi));
-    }
-  }
+  stem_end (stem, G, RT, q, acc);
 }
 
 #define DEFINE_STEM(NAME_, G, RT, STEP_)                            \
@@ -92,6 +105,13 @@ static const StemFn stem_rows[][2][2] = { /* by group, pool, stride */
   { { stem_2_1, stem_2_2 }, { stem_2_1_pool, stem_2_2_pool } },
 #endif
 };
+
+#if BF16 && LANES == WIDTH
+#include "kernels/mien-stem-pairs-simd.h"
+#define HAS_STEM_PAIRS 1
+#else
+#define HAS_STEM_PAIRS 0
+#endif
 
 /* n pixels of row h of channel c from column `from`, with zeros where there are none. */
 INLINE void
@@ -134,15 +154,24 @@ stem_row (const MienBlockedShape *shape, const MienBlockedShape *out, const Mien
   const int n_channels = blocks_of (shape->k) * LANES;
   float copy[MIEN_BLOCKED_STEM_CHANNELS * MIEN_BLOCKED_STEM_TAPS * 2 * STEM_WIDTH];
   Stem stem = { .shape = shape, .x = copy };
+#if HAS_STEM_PAIRS
+  const bool by_pairs = stem_has_pairs (shape);
+  StemPairs pairs;
+#endif
 
   for (int q = 0; q < shape->q; q += STEM_COLUMNS) {
     float *to = copy;
     stem.n_q = shape->q - q < STEM_COLUMNS ? shape->q - q : STEM_COLUMNS;
-    const int n = ((stem.n_q + STEM_TILE - 1) / STEM_TILE * STEM_TILE - 1) * shape->stride_w + shape->s;
+    const int step = HAS_STEM_PAIRS ? 16 : STEM_TILE; /* whole tiles, and whole vectors of pairs */
+    const int n = ((stem.n_q + step - 1) / step * step - 1) * shape->stride_w + shape->s;
     for (int c = 0; c < shape->c; c++)
       for (int r = 0; r < shape->r; r++)
         for (int t = 0; t < n_rows; t++, to += STEM_WIDTH)
           copy_row (shape, x, c, (p + t) * shape->stride_h + r * shape->dilation_h - shape->pad_top, q * shape->stride_w - shape->pad_left, n, to);
+#if HAS_STEM_PAIRS
+    if (by_pairs)
+      pair_pixels (&stem, n_rows, &pairs);
+#endif
     for (int k = 0; k < n_channels;) {
       const int group = k + STEM_GROUP * WIDTH <= n_channels ? STEM_GROUP : 1;
       stem.w = (const float *) args->w + k / LANES * w_block + k % LANES;
@@ -150,6 +179,13 @@ stem_row (const MienBlockedShape *shape, const MienBlockedShape *out, const Mien
       stem.bias = args->bias != NULL ? args->bias + k : NULL;
       for (int g = 0; g < group; g++, k += WIDTH)
         stem.y[g] = y_row + k / LANES * y_plane + k % LANES + (ptrdiff_t) (q / n_rows) * LANES;
+#if HAS_STEM_PAIRS
+      if (by_pairs) {
+        pair_weights (&stem, group, &pairs);
+        stem_pairs_rows[group - 1][n_rows - 1](&stem, &pairs);
+        continue;
+      }
+#endif
       stem_rows[group - 1][n_rows - 1][shape->stride_w - 1](&stem);
     }
   }

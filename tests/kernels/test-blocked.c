@@ -266,9 +266,10 @@ check_kind (MienCheck *check, Kind kind, Table table)
     for (gsize i = shape.k; i < spare; i++)
       bias[i] = 0;
     if (bf16) { /* the formula gets what the kernel gets */
-      if (kind != STEM)
+      shape.stem_bf16 = kind == STEM && round % 3 != 0;
+      if (kind != STEM || shape.stem_bf16)
         round_to_bf16 (x, n_x);
-      if (kind == CONV || (kind == DEPTH && shape.r == 3 && shape.s == 3 && shape.stride_w == 1 && shape.dilation_w == 1))
+      if (kind == CONV || shape.stem_bf16 || (kind == DEPTH && shape.r == 3 && shape.s == 3 && shape.stride_w == 1 && shape.dilation_w == 1))
         round_to_bf16 (w, n_w);
       if (residual != NULL)
         round_to_bf16 (residual, n_y);

@@ -258,6 +258,7 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   if (is (ctx, "BlockedConv") || is (ctx, "BlockedConvMean")) {
     prepare_conv (ctx, state, prep);
   } else if (is (ctx, "BlockedStem")) {
+    shape->stem_bf16 = kernels->bf16;
     state->run = kernels->stem;
     state->n_rows = mien_blocked_stem_rows (shape);
     state->work *= shape->c;
