@@ -56,6 +56,16 @@ write_two (Elem *y, Vec first, Vec second)
 {
   _mm512_storeu_si512 (y, (__m512i) _mm512_cvtne2ps_pbh ((__m512) second, (__m512) first));
 }
+
+/* The same element by element, the first before the second. */
+INLINE void
+write_zipped (void *y, Vec first, Vec second)
+{
+  const __m512i low = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) first));
+  const __m512i high = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) second));
+
+  _mm512_storeu_si512 (y, _mm512_or_si512 (low, _mm512_slli_epi32 (high, 16)));
+}
 #else
 typedef float Elem;
 #define read_elems load

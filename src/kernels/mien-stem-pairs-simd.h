@@ -16,15 +16,6 @@ stem_has_pairs (const MienBlockedShape *shape)
   return shape->stem_bf16 && shape->stride_w == 1 && shape->c * shape->r * shape->s <= 2 * STEM_PAIRS;
 }
 
-INLINE __m512i
-pair_vecs (Vec first, Vec second)
-{
-  const __m512i low = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) first));
-  const __m512i high = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) second));
-
-  return _mm512_or_si512 (low, _mm512_slli_epi32 (high, 16));
-}
-
 /* The pixels of copied rows that tap meets, from the one for the first result on. */
 INLINE const float *
 stem_pixels (const Stem *stem, const int RT, int tap, int t)
@@ -42,7 +33,7 @@ pair_pixels (const Stem *stem, const int RT, StemPairs *pairs)
     for (int t = 0; t < RT; t++) {
       const float *first = stem_pixels (stem, RT, 2 * j, t), *second = 2 * j + 1 < n_taps ? stem_pixels (stem, RT, 2 * j + 1, t) : NULL;
       for (int q = 0; q < stem->n_q; q += WIDTH)
-        _mm512_storeu_si512 (pairs->pixels[j][t] + q, pair_vecs (load (first + q), second != NULL ? load (second + q) : (Vec) { 0 }));
+        write_zipped (pairs->pixels[j][t] + q, load (first + q), second != NULL ? load (second + q) : (Vec) { 0 });
     }
 }
 
@@ -54,7 +45,7 @@ pair_weights (const Stem *stem, int G, StemPairs *pairs)
   for (int j = 0; j < pairs->n; j++)
     for (int g = 0; g < G; g++) {
       const float *w = stem->w + g * stem->w_next + 2 * j * LANES;
-      _mm512_storeu_si512 (pairs->w[j][g], pair_vecs (load (w), 2 * j + 1 < n_taps ? load (w + LANES) : (Vec) { 0 }));
+      write_zipped (pairs->w[j][g], load (w), 2 * j + 1 < n_taps ? load (w + LANES) : (Vec) { 0 });
     }
 }
 

@@ -92,7 +92,7 @@ write_parts (const MienWinogradGradBlock *block, const int size, const bool is_x
       for (int c = 0; c < wide; c++) {
         char *part = to + (r * wide + c) * part_step;
 #if BF16
-        store_pair ((Elem *) (void *) part, parts[0][c], parts[1][c]);
+        write_zipped (part, parts[0][c], parts[1][c]);
 #else
         store ((float *) (void *) part, parts[0][c]);
 #endif

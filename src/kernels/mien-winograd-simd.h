@@ -38,18 +38,6 @@ next_place (const MienBlockedShape *shape, const int rows, const int columns, Pl
   at->n++;
 }
 
-#if BF16
-/* Element by element, even before odd. */
-INLINE void
-store_pair (Elem *to, Vec even, Vec odd)
-{
-  const __m512i low = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) even));
-  const __m512i high = _mm512_cvtepu16_epi32 ((__m256i) _mm512_cvtneps_pbh ((__m512) odd));
-
-  _mm512_storeu_si512 (to, _mm512_or_si512 (low, _mm512_slli_epi32 (high, 16)));
-}
-#endif
-
 /* G w, of values that lie step apart. Rows of G: 1, p, p^2 for a point p, divided by the product of its distances from the other finite
  * points. */
 INLINE void
@@ -127,7 +115,7 @@ transform_weights (const MienBlockedShape *shape, const int rows, const int colu
       transform_filters (shape, rows, columns, filters, k * LANES, c, even);
       transform_filters (shape, rows, columns, filters, k * LANES, c + 1, odd);
       for (int part = 0; part < parts; part++, u += part_step)
-        store_pair (u, even[part], odd[part]);
+        write_zipped (u, even[part], odd[part]);
     }
 #endif
     for (int c = 0; !bf16 && c < n_channels; c++) {
