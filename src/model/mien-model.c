@@ -371,14 +371,19 @@ mien_model_list_shipped (void)
   return shipped;
 }
 
+/* As installed, or else in the source tree; the networks for use, and those that only teach others. */
+static const char *const folders[] = { MIEN_PKGDATADIR "/models", MIEN_PKGDATADIR "/models/teachers", MIEN_SOURCE_MODELS, MIEN_SOURCE_MODELS "/teachers" };
+
 char *
 mien_model_shipped_path (const char *name)
 {
   g_autofree char *file = g_strconcat (name, ".onnx", NULL);
-  g_autofree char *installed = g_build_filename (MIEN_PKGDATADIR, "models", file, NULL);
 
-  if (g_file_test (installed, G_FILE_TEST_EXISTS))
-    return g_steal_pointer (&installed);
+  for (gsize i = 0; i < G_N_ELEMENTS (folders); i++) {
+    g_autofree char *path = g_build_filename (folders[i], file, NULL);
+    if (g_file_test (path, G_FILE_TEST_EXISTS))
+      return g_steal_pointer (&path);
+  }
   return g_build_filename (MIEN_SOURCE_MODELS, file, NULL);
 }
 
@@ -396,7 +401,10 @@ comes_with_program (const char *path)
 {
   g_autofree char *folder = g_path_get_dirname (path);
 
-  return g_str_equal (folder, MIEN_PKGDATADIR "/models") || g_str_equal (folder, MIEN_SOURCE_MODELS);
+  for (gsize i = 0; i < G_N_ELEMENTS (folders); i++)
+    if (g_str_equal (folder, folders[i]))
+      return TRUE;
+  return FALSE;
 }
 
 static MienGraph *

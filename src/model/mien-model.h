@@ -29,7 +29,7 @@ typedef struct _MienModel MienModel;
 MienModel *mien_model_load (const char *path, GError **error);
 
 /* The names of the networks that come with the program, NULL-terminated, the most accurate first: it is the default. They lie in
- * resources/models, as installed or in the build tree. */
+ * resources/models, as installed or in the build tree; those that only taught others in a folder teachers below it. */
 const char *const *mien_model_list_shipped (void);
 char *mien_model_shipped_path (const char *name); /* (transfer full) */
 

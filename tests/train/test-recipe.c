@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mien-test.h"
+#include "model/mien-model.h"
 #include "train/mien-batch.h"
 #include "train/mien-calibrate.h"
 #include "train/mien-metrics.h"
@@ -61,6 +62,23 @@ test_description (void)
     g_assert_no_error (error);
     g_assert_cmpmem (&again, sizeof again, recipe, sizeof again);
   }
+}
+
+/* A recipe's teachers come with the program. */
+static void
+test_teachers (void)
+{
+  int n = 0;
+
+  for (const char *const *name = mien_recipe_list (); *name != NULL; name++) {
+    const char *const *teachers = mien_recipe_find (*name)->teachers;
+    for (int i = 0; teachers != NULL && teachers[i] != NULL; i++, n++) {
+      g_autofree char *path = mien_model_find (teachers[i]);
+      if (!g_file_test (path, G_FILE_TEST_IS_REGULAR))
+        g_error ("recipe %s: there is no teacher %s", *name, teachers[i]);
+    }
+  }
+  g_assert_cmpint (n, >, 0);
 }
 
 static void
@@ -402,6 +420,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/settings", test_settings);
   g_test_add_func ("/recipe/description", test_description);
+  g_test_add_func ("/recipe/teachers", test_teachers);
   g_test_add_func ("/recipe/schedules", test_schedules);
   g_test_add_func ("/recipe/averaging", test_averaging);
   g_test_add_data_func ("/recipe/sgd", GINT_TO_POINTER (MIEN_OPTIMISER_SGD), test_optimisers);
