@@ -11,7 +11,7 @@ static const struct {
   const char *key, *title;
 } lines[] = {
   { "mien.recipe", "recipe" },   { "mien.training", "trained" }, { "mien.recipe.settings", "settings" },
-  { "mien.teachers", "teachers" }, { "mien.dataset", "data" },     { "mien.cost", "cost" },
+  { "mien.start", "started as" }, { "mien.teachers", "teachers" }, { "mien.dataset", "data" }, { "mien.cost", "cost" },
 };
 static const char *const scores[] = { "mien.scores", "mien.scores.mirrored" };
 

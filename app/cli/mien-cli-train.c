@@ -184,6 +184,7 @@ mien_cli_train (int argc, char **argv)
   g_autofree char *out_path = NULL;
   g_auto (GStrv) changes = NULL;
   g_auto (GStrv) teachers = NULL;
+  g_autofree char *start = NULL;
   g_autofree char *summary = list_recipes ();
   gint64 seed = -1;
   double lr = NAN;
@@ -203,6 +204,7 @@ mien_cli_train (int argc, char **argv)
     { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Where the random numbers begin, instead of the recipe's", "N" },
     { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &changes, "Another setting of the recipe; may be repeated, --list names them", "NAME=VALUE" },
     { "teacher", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &teachers, "A model whose answers are learnt along with the labels; may be repeated", "FILE" },
+    { "start", 0, 0, G_OPTION_ARG_FILENAME, &start, "A model of the same architecture to go on with, instead of random weights", "FILE" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: one a processor", "N" },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &out_path, "The model to write; M.log.jsonl and M.ckpt lie beside it", "M.onnx" },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &resume, "Go on where a run to the same --out stopped", NULL },
@@ -249,6 +251,8 @@ mien_cli_train (int argc, char **argv)
     recipe.seed = (guint64) seed;
   if (teachers != NULL)
     recipe.teachers = (const char *const *) teachers;
+  if (start != NULL)
+    recipe.start = start;
   for (char **change = changes; change != NULL && *change != NULL; change++) {
     g_autoptr (GError) error = NULL;
 

@@ -16,7 +16,7 @@
 #define FORMAT "mien checkpoint 2"
 #define MAX_BYTES ((guint64) 4 << 30)
 
-/* Everything that must be equal for a run to go on as if it had never stopped: what was asked for, teachers, and where it runs. */
+/* Everything that must be equal for a run to go on as if it had never stopped: what was asked for, teachers, what it began with, and where it runs. */
 static char *
 describe_task (const MienRecipe *recipe, const char *data_hash)
 {
@@ -36,7 +36,8 @@ describe_run (const MienRun *self)
 {
   g_autofree char *task = describe_task (&self->recipe, self->data_hash), *place = describe_place (self->threads);
 
-  return g_strconcat (task, self->teachers != NULL ? mien_distil_get_hash (self->teachers) : "none", place, NULL);
+  return g_strconcat (task, self->teachers != NULL ? mien_distil_get_hash (self->teachers) : "none", self->start_hash != NULL ? " start " : "",
+                      self->start_hash != NULL ? self->start_hash : "", place, NULL);
 }
 
 typedef void (*ArrayFn) (const char *name, float *values, gsize n_elems, gpointer data);

@@ -62,13 +62,13 @@ call (Teacher *teacher, const char *path, MienThreads *threads, GError **error)
   return TRUE;
 }
 
-static char *
-dup_hash (const char *const *teachers, GError **error)
+char *
+mien_distil_dup_hash (const char *const *files, GError **error)
 {
   g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
 
-  for (int i = 0; teachers[i] != NULL; i++) {
-    g_autofree char *path = mien_model_find (teachers[i]);
+  for (int i = 0; files[i] != NULL; i++) {
+    g_autofree char *path = mien_model_find (files[i]);
     g_autofree char *name = mien_file_shown_name (path);
     g_autoptr (GBytes) bytes = mien_file_load (path, MAX_FILE_BYTES, error);
     if (bytes == NULL) {
@@ -87,7 +87,7 @@ mien_distil_new (const MienRecipe *recipe, MienThreads *threads, GError **error)
   const char *const *teachers = recipe->teachers;
 
   self->recipe = recipe;
-  self->hash = dup_hash (teachers, error);
+  self->hash = mien_distil_dup_hash (teachers, error);
   if (self->hash == NULL)
     return NULL;
   self->teachers = g_new0 (Teacher, g_strv_length ((char **) teachers));

@@ -26,7 +26,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienDistil, mien_distil_free)
  * mean, std: of the batch's faces, as the batcher was given them. */
 gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, GError **error);
 
-/* SHA-256 over the files, in hex: which teachers they are. */
+/* SHA-256 over model files (paths or names of shipped ones, NULL-terminated), in hex. (transfer full) */
+char *mien_distil_dup_hash (const char *const *files, GError **error);
+
+/* That of the teachers: which they are. */
 const char *mien_distil_get_hash (const MienDistil *self);
 
 G_END_DECLS

@@ -21,6 +21,7 @@ typedef struct {
   int n_twins;
   MienDistil *teachers; /* (nullable) */
   MienSettle *settle;   /* (nullable) */
+  char *start_hash;     /* (nullable) of the model that it began with */
   float mean, std; /* of the training pixels, 0 .. 1 */
 
   MienThreads *threads;

@@ -9,6 +9,7 @@
 #include "nn/mien-autodiff.h"
 #include "nn/mien-passes.h"
 #include "train/mien-schedule.h"
+#include "train/mien-start.h"
 #include "train/mien-train-private.h"
 
 #define STATS_MOMENTUM 0.99f /* running statistics follow at this pace, like the weights' average */
@@ -36,6 +37,7 @@ mien_run_free (MienRun *self)
   g_clear_pointer (&self->teachers, mien_distil_free);
   g_clear_pointer (&self->settle, mien_settle_free);
   g_clear_pointer (&self->threads, mien_threads_free);
+  g_free (self->start_hash);
   g_free (self->data_hash);
   g_free (self->twins);
   g_free (self);
@@ -200,6 +202,27 @@ prepare_settling (MienRun *self, GError **error)
     return TRUE;
   self->settle = mien_settle_new (mien_arch_find (self->recipe.arch), self->training, self->mean, self->std, self->threads, error);
   return self->settle != NULL;
+}
+
+/* A resumed run has its weights from the checkpoint. */
+static gboolean
+start_network (MienRun *self, gboolean resume, GError **error)
+{
+  const char *const files[] = { self->recipe.start, NULL };
+  g_autoptr (MienSettle) settle = NULL;
+  g_autoptr (MienModel) model = NULL;
+
+  if (self->recipe.start == NULL)
+    return TRUE;
+  self->start_hash = mien_distil_dup_hash (files, error);
+  if (self->start_hash == NULL || resume)
+    return self->start_hash != NULL;
+  model = mien_model_load (self->recipe.start, error);
+  settle = model != NULL ? mien_settle_new (mien_arch_find (self->recipe.arch), self->training, self->mean, self->std, self->threads, error) : NULL;
+  if (settle == NULL || !mien_start (self->use, model, settle, error))
+    return FALSE;
+  mien_net_copy (self->use, self->net);
+  return TRUE;
 }
 
 static gboolean
@@ -485,7 +508,8 @@ mien_train (const MienRecipe *recipe, MienDataset *data, const char *out_path, g
   if (!mien_recipe_check (recipe, error))
     return NULL;
   self->threads = mien_threads_new (threads);
-  if (!take_data (self, data, error) || !build_network (self, error) || !call_teachers (self, error) || !prepare_settling (self, error))
+  if (!take_data (self, data, error) || !build_network (self, error) || !call_teachers (self, error) || !prepare_settling (self, error) ||
+      !start_network (self, resume && out_path != NULL, error))
     return NULL;
   self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std);
   if (resume && out_path != NULL) {

@@ -50,7 +50,7 @@ test_description (void)
 {
   for (const char *const *name = mien_recipe_list (); *name != NULL; name++) {
     const MienRecipe *recipe = mien_recipe_find (*name);
-    MienRecipe again = { .name = recipe->name, .summary = recipe->summary, .arch = recipe->arch, .teachers = recipe->teachers };
+    MienRecipe again = { .name = recipe->name, .summary = recipe->summary, .arch = recipe->arch, .start = recipe->start, .teachers = recipe->teachers };
     g_autofree char *text = mien_recipe_describe (recipe);
     g_auto (GStrv) words = g_strsplit (text, " ", -1);
     g_autoptr (GError) error = NULL;

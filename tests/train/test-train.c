@@ -383,6 +383,13 @@ test_all_settings (void)
   mien_model_unref (train_with (&recipe, data, parts, FALSE, 2));
   mien_model_unref (train_with (&recipe, data, parts, TRUE, 0));
   assert_same_file (whole, parts);
+
+  recipe.start = whole;
+  g_autofree char *further = g_build_filename (dir, "further.onnx", NULL);
+  mien_model_unref (train_with (&recipe, data, further, FALSE, 2));
+  g_autoptr (MienModel) last = train_with (&recipe, data, further, TRUE, 0);
+  g_assert_true (g_str_has_prefix (mien_model_get_metadata (last, "mien.start"), "sha256 "));
+  g_assert_null (mien_model_get_metadata (model, "mien.start"));
   g_assert_nonnull (strstr (mien_model_get_metadata (model, "mien.recipe.settings"), "optimiser=adamw"));
   g_assert_true (g_str_has_prefix (mien_model_get_metadata (model, "mien.teachers"), "2, sha256 "));
   g_autofree char *kept = g_strdup_printf ("epoch %d of %d, the last; ", recipe.epochs, recipe.epochs);
