@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/mien-settle.h"
 
-#include "data/mien-random.h"
 #include "nn/mien-passes.h"
 #include "nn/mien-plan.h"
 
-enum { BATCH = 128 };
-
 struct _MienSettle {
-  const MienDataset *data;
-  float mean, std;
-  int *order;
-  MienTensor *faces;
+  MienBatcher *batcher;
   MienNet *net; /* training form without dropout */
   MienPlan *plan;
   MienContext *context;
 };
 
 static gboolean
-build (MienSettle *self, const MienArch *arch, MienThreads *threads, GError **error)
+build (MienSettle *self, const MienArch *arch, int batch, MienThreads *threads, GError **error)
 {
-  const MienNetOptions training = { .batch = BATCH, .training = TRUE };
+  const MienNetOptions training = { .batch = batch, .training = TRUE };
   const MienPlanOptions options = { .cpu = mien_cpu_level (), .threads = threads, .no_fusion = TRUE };
 
   self->net = mien_net_new (arch, &training);
@@ -37,48 +31,22 @@ build (MienSettle *self, const MienArch *arch, MienThreads *threads, GError **er
 }
 
 MienSettle *
-mien_settle_new (const MienArch *arch, const MienDataset *data, float mean, float std, MienThreads *threads, GError **error)
+mien_settle_new (const MienArch *arch, const MienDataset *data, const MienRecipe *recipe, float mean, float std, MienThreads *threads, GError **error)
 {
   g_autoptr (MienSettle) self = g_new0 (MienSettle, 1);
-  const MienShape shape = mien_shape (4, BATCH, 1, data->size, data->size);
-  MienRandom random;
 
-  self->data = data;
-  self->mean = mean;
-  self->std = std;
-  self->order = g_new (int, data->n);
-  for (int i = 0; i < data->n; i++)
-    self->order[i] = i;
-  mien_random_seed (&random, 1);
-  mien_random_shuffle (&random, self->order, data->n);
-  self->faces = mien_tensor_new (MIEN_F32, &shape);
-  return build (self, arch, threads, error) ? g_steal_pointer (&self) : NULL;
+  self->batcher = mien_batcher_new (data, recipe, mean, std);
+  return build (self, arch, recipe->batch, threads, error) ? g_steal_pointer (&self) : NULL;
 }
 
 void
 mien_settle_free (MienSettle *self)
 {
+  g_clear_pointer (&self->batcher, mien_batcher_free);
   g_clear_pointer (&self->context, mien_context_free);
   g_clear_pointer (&self->plan, mien_plan_unref);
   g_clear_pointer (&self->net, mien_net_free);
-  mien_tensor_unref (self->faces);
-  g_free (self->order);
   g_free (self);
-}
-
-static void
-fill (MienSettle *self, int batch)
-{
-  const int size = self->data->size;
-  float *face = mien_tensor_f32 (self->faces);
-
-  for (int i = 0; i < BATCH; i++) {
-    const int index = self->order[(batch * BATCH + i) % self->data->n];
-    const guint8 *row = self->data->pixels + (gsize) index * size * size;
-    for (int y = 0; y < size; y++, row += size, face += size)
-      for (int x = 0; x < size; x++)
-        face[x] = (row[i % 2 != 0 ? size - 1 - x : x] / 255.0f - self->mean) / self->std;
-  }
 }
 
 typedef struct {
@@ -104,7 +72,7 @@ mien_settle_run (MienSettle *self, MienNet *net, int n_batches, GError **error)
 {
   const guint n_stats = net->stats->len;
   g_autofree Sums *sums = g_new0 (Sums, n_stats);
-  const MienTensor *inputs[] = { self->faces };
+  const int n_steps = mien_batcher_get_n_steps (self->batcher);
   gboolean ok = TRUE;
 
   mien_net_copy (net, self->net);
@@ -114,7 +82,7 @@ mien_settle_run (MienSettle *self, MienNet *net, int n_batches, GError **error)
     sums[i].squares = g_new0 (double, sums[i].n);
   }
   for (int batch = 0; batch < n_batches && ok; batch++) {
-    fill (self, batch);
+    const MienTensor *inputs[] = { mien_batcher_take (self->batcher, 1 + batch / n_steps, batch % n_steps)->faces };
     ok = mien_context_run (self->context, inputs, error);
     if (ok)
       add_moments (self, sums);

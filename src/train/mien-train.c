@@ -200,7 +200,7 @@ prepare_settling (MienRun *self, GError **error)
 {
   if (self->recipe.settle == 0)
     return TRUE;
-  self->settle = mien_settle_new (mien_arch_find (self->recipe.arch), self->training, self->mean, self->std, self->threads, error);
+  self->settle = mien_settle_new (mien_arch_find (self->recipe.arch), self->training, &self->recipe, self->mean, self->std, self->threads, error);
   return self->settle != NULL;
 }
 
@@ -218,7 +218,7 @@ start_network (MienRun *self, gboolean resume, GError **error)
   if (self->start_hash == NULL || resume)
     return self->start_hash != NULL;
   model = mien_model_load (self->recipe.start, error);
-  settle = model != NULL ? mien_settle_new (mien_arch_find (self->recipe.arch), self->training, self->mean, self->std, self->threads, error) : NULL;
+  settle = model != NULL ? mien_settle_new (mien_arch_find (self->recipe.arch), self->training, &self->recipe, self->mean, self->std, self->threads, error) : NULL;
   if (settle == NULL || !mien_start (self->use, model, settle, error))
     return FALSE;
   mien_net_copy (self->use, self->net);

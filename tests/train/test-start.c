@@ -11,6 +11,7 @@
 enum { N = 200, SIZE = 48, N_PIXELS = SIZE * SIZE, N_LABELS = MIEN_DATASET_N_LABELS, N_SHOWN = 8 };
 
 static const float mean = 0.5f, std = 0.3f;
+static const MienRecipe plain = { .batch = 32, .seed = 1 };
 
 /* Weights, scales, shifts and statistics unlike those of any training. */
 static MienNet *
@@ -84,7 +85,7 @@ test_same_answers (gconstpointer arch)
   float want[N_SHOWN * N_LABELS], got[N_SHOWN * N_LABELS];
 
   mien_net_initialise (second, 77);
-  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find (arch), measured, mean, std, NULL, &error);
+  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find (arch), measured, &plain, mean, std, NULL, &error);
   g_assert_no_error (error);
   g_assert_true (mien_start (second, model, settle, &error));
   g_assert_no_error (error);
@@ -112,7 +113,7 @@ test_another_architecture (void)
   g_autoptr (MienModel) model = deploy (nano);
   g_autoptr (MienDataset) data = make_pictures (1);
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find ("small"), data, mean, std, NULL, &error);
+  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find ("small"), data, &plain, mean, std, NULL, &error);
 
   g_assert_no_error (error);
   g_assert_false (mien_start (small, model, settle, &error));
