@@ -50,7 +50,7 @@ length_of (const float *w, gsize n)
   return sqrt (squares);
 }
 
-/* Weights without normalisation behind them stay as they are; lengths[] is what the filters of the others were multiplied by. */
+/* Weights without normalisation behind them stay as they are; factors[] is what the filters of the others were multiplied by. */
 static gboolean
 take_weights (MienNet *net, const MienGraph *graph, const char *layer, double **factors)
 {
