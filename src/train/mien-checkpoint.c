@@ -35,8 +35,9 @@ static char *
 describe_run (const MienRun *self)
 {
   g_autofree char *task = describe_task (&self->recipe, self->data_hash), *place = describe_place (self->threads);
+  const char *teachers = mien_distil_get_hash (self->teachers);
 
-  return g_strconcat (task, self->teachers != NULL ? mien_distil_get_hash (self->teachers) : "none", self->start_hash != NULL ? " start " : "",
+  return g_strconcat (task, teachers != NULL ? teachers : "none", self->start_hash != NULL ? " start " : "",
                       self->start_hash != NULL ? self->start_hash : "", place, NULL);
 }
 

@@ -22,9 +22,12 @@ typedef struct {
 
 struct _MienDistil {
   const MienRecipe *recipe;
+  MienThreads *threads;
   Teacher *teachers;
   int n_teachers;
-  char *hash;
+  char *hash; /* (nullable) */
+  Teacher own; /* the network that learns, as it was after the last epoch */
+  float own_weight;
   /* of one batch */
   float *pixels, *answers, *sums, *mirrored;
   int room;
@@ -49,12 +52,11 @@ match_labels (const MienModel *model, const char *path, int place[N_LABELS], GEr
 }
 
 static gboolean
-call (Teacher *teacher, const char *path, MienThreads *threads, GError **error)
+call (Teacher *teacher, MienModel *model, const char *path, MienThreads *threads, GError **error)
 {
-  g_autoptr (MienModel) model = mien_model_load (path, error);
-
   if (model == NULL || !match_labels (model, path, teacher->place, error))
     return FALSE;
+  g_clear_pointer (&teacher->predictor, mien_predictor_free);
   teacher->predictor = mien_predictor_new (model, MAX_BATCH, mien_cpu_level (), threads, error);
   if (teacher->predictor == NULL)
     return FALSE;
@@ -87,16 +89,27 @@ mien_distil_new (const MienRecipe *recipe, MienThreads *threads, GError **error)
   const char *const *teachers = recipe->teachers;
 
   self->recipe = recipe;
+  self->threads = threads;
+  if (teachers == NULL || teachers[0] == NULL || recipe->teacher_weight <= 0)
+    return g_steal_pointer (&self);
   self->hash = mien_distil_dup_hash (teachers, error);
   if (self->hash == NULL)
     return NULL;
   self->teachers = g_new0 (Teacher, g_strv_length ((char **) teachers));
-  for (; teachers[self->n_teachers] != NULL; self->n_teachers++)
-    if (!call (&self->teachers[self->n_teachers], teachers[self->n_teachers], threads, error)) {
-      self->n_teachers++; /* what there is of it is freed, too */
+  while (teachers[self->n_teachers] != NULL) {
+    const char *path = teachers[self->n_teachers];
+    g_autoptr (MienModel) model = mien_model_load (path, error);
+    if (!call (&self->teachers[self->n_teachers++], model, path, threads, error)) /* what there is of it is freed, too */
       return NULL;
-    }
+  }
   return g_steal_pointer (&self);
+}
+
+gboolean
+mien_distil_follow (MienDistil *self, MienModel *model, int epoch, GError **error)
+{
+  self->own_weight = self->recipe->self_weight * MIN (1, 2 * (float) epoch / (float) self->recipe->epochs);
+  return self->own_weight <= 0 || call (&self->own, model, "", self->threads, error);
 }
 
 void
@@ -104,6 +117,7 @@ mien_distil_free (MienDistil *self)
 {
   for (int i = 0; i < self->n_teachers; i++)
     g_clear_pointer (&self->teachers[i].predictor, mien_predictor_free);
+  g_clear_pointer (&self->own.predictor, mien_predictor_free);
   g_free (self->teachers);
   g_free (self->hash);
   g_free (self->pixels);
@@ -140,19 +154,27 @@ blend (float *target, const float *sum, float weight, float temperature)
     target[j] = (1 - weight) * target[j] + weight * of_target * answer[j] / of_answer;
 }
 
+/* Adds what the teacher says to faces first to end - 1. */
+static gboolean
+ask (MienDistil *self, const Teacher *teacher, const float *pixels, int first, int end, gsize n_pixels, GError **error)
+{
+  if (!mien_predictor_run (teacher->predictor, pixels + (gsize) first * n_pixels, end - first, self->answers, error))
+    return FALSE;
+  for (int row = first; row < end; row++)
+    for (int j = 0; j < N_LABELS; j++)
+      self->sums[row * N_LABELS + teacher->place[j]] += self->answers[(row - first) * N_LABELS + j];
+  return TRUE;
+}
+
 /* Adds what every teacher says to these pictures, or to those that are its own. */
 static gboolean
-ask (MienDistil *self, const float *pixels, int n, gsize n_pixels, GError **error)
+ask_all (MienDistil *self, const float *pixels, int n, gsize n_pixels, GError **error)
 {
   for (int i = 0; i < self->n_teachers; i++) {
-    const Teacher *teacher = &self->teachers[i];
     const int first = self->recipe->teacher_split ? n * i / self->n_teachers : 0;
     const int end = self->recipe->teacher_split ? n * (i + 1) / self->n_teachers : n;
-    if (!mien_predictor_run (teacher->predictor, pixels + (gsize) first * n_pixels, end - first, self->answers, error))
+    if (!ask (self, &self->teachers[i], pixels, first, end, n_pixels, error))
       return FALSE;
-    for (int row = first; row < end; row++)
-      for (int j = 0; j < N_LABELS; j++)
-        self->sums[row * N_LABELS + teacher->place[j]] += self->answers[(row - first) * N_LABELS + j];
   }
   return TRUE;
 }
@@ -164,6 +186,17 @@ mirror (const float *pixels, gsize n_rows, gsize width, float *mirrored)
   for (gsize row = 0; row < n_rows; row++, pixels += width, mirrored += width)
     for (gsize x = 0; x < width; x++)
       mirrored[x] = pixels[width - 1 - x];
+}
+
+/* Blends what was summed up into the targets, and forgets it. */
+static void
+blend_sums (MienDistil *self, const MienBatch *batch, float weight, float temperature)
+{
+  const int n = (int) batch->targets->shape.dim[0];
+
+  for (int row = 0; row < n; row++)
+    blend (mien_tensor_f32 (batch->targets) + row * N_LABELS, self->sums + row * N_LABELS, weight, temperature);
+  memset (self->sums, 0, (gsize) n * N_LABELS * sizeof *self->sums);
 }
 
 gboolean
@@ -178,21 +211,26 @@ mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float s
   for (gsize k = 0; k < n * n_pixels; k++)
     self->pixels[k] = 255 * (faces[k] * std + mean);
   memset (self->sums, 0, (gsize) n * N_LABELS * sizeof *self->sums);
-  if (!ask (self, self->pixels, n, n_pixels, error))
-    return FALSE;
-  if (self->recipe->teacher_mirror) {
-    mirror (self->pixels, n * n_pixels / width, width, self->mirrored);
-    if (!ask (self, self->mirrored, n, n_pixels, error))
+  if (self->n_teachers > 0) {
+    if (!ask_all (self, self->pixels, n, n_pixels, error))
       return FALSE;
+    if (self->recipe->teacher_mirror) {
+      mirror (self->pixels, n * n_pixels / width, width, self->mirrored);
+      if (!ask_all (self, self->mirrored, n, n_pixels, error))
+        return FALSE;
+    }
+    blend_sums (self, batch, self->recipe->teacher_weight, self->recipe->teacher_temperature);
   }
-  for (int row = 0; row < n; row++)
-    blend (mien_tensor_f32 (batch->targets) + row * N_LABELS, self->sums + row * N_LABELS, self->recipe->teacher_weight,
-           self->recipe->teacher_temperature);
+  if (self->own_weight > 0) {
+    if (!ask (self, &self->own, self->pixels, 0, n, n_pixels, error))
+      return FALSE;
+    blend_sums (self, batch, self->own_weight, 1);
+  }
   return TRUE;
 }
 
 const char *
 mien_distil_get_hash (const MienDistil *self)
 {
-  return self->hash;
+  return self != NULL ? self->hash : NULL;
 }

@@ -62,7 +62,7 @@ mien_run_export (const MienRun *self, GError **error)
     g_autofree char *start = g_strdup_printf ("sha256 %s", self->start_hash);
     set_text (graph, "mien.start", start);
   }
-  if (self->teachers != NULL) {
+  if (mien_distil_get_hash (self->teachers) != NULL) {
     g_autofree char *teachers = g_strdup_printf ("%u, sha256 %s", g_strv_length ((char **) self->recipe.teachers), mien_distil_get_hash (self->teachers));
     set_text (graph, "mien.teachers", teachers);
   }

@@ -201,6 +201,7 @@ static const struct {
   { "teacher-split", AT (teacher_split), TYPE_SWITCH, 0, 1 },
   { "teacher-mirror", AT (teacher_mirror), TYPE_SWITCH, 0, 1 },
   { "teacher-temperature", AT (teacher_temperature), TYPE_FLOAT, 0, 100 },
+  { "self-weight", AT (self_weight), TYPE_FLOAT, 0, 1 },
   { "flip", AT (augment.flip), TYPE_SWITCH, 0, 1 },
   { "shift", AT (augment.shift), TYPE_FLOAT, 0, 1 },
   { "rotate", AT (augment.rotate_deg), TYPE_FLOAT, 0, 180 },

@@ -63,6 +63,7 @@ typedef struct {
   gboolean teacher_split;      /* each of several teachers answers for a share of the batch: the time of one, and over the epochs the mean of all */
   gboolean teacher_mirror;     /* they are asked about the mirrored picture, too, and the mean is learnt: twice their time */
   float teacher_temperature;   /* softens the answer: p^(1/T), normalised (Hinton et al. 2015) */
+  float self_weight;           /* share of what the network's own average says in the target; it rises to that in the first half of the run (train/mien-distil.h) */
 
   MienAugment augment;
 } MienRecipe;

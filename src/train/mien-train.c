@@ -228,7 +228,7 @@ start_network (MienRun *self, gboolean resume, GError **error)
 static gboolean
 call_teachers (MienRun *self, GError **error)
 {
-  if (self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL || self->recipe.teacher_weight <= 0)
+  if ((self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL || self->recipe.teacher_weight <= 0) && self->recipe.self_weight <= 0)
     return TRUE;
   self->teachers = mien_distil_new (&self->recipe, self->threads, error);
   return self->teachers != NULL;
@@ -383,6 +383,18 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
   return is_sound (self) || fail_diverged (self, error);
 }
 
+/* From now on the network is taught by itself as it is. model: (nullable) what mien_run_export() gives now */
+static gboolean
+follow_itself (MienRun *self, MienModel *model, GError **error)
+{
+  g_autoptr (MienModel) own = NULL;
+
+  if (self->teachers == NULL || self->recipe.self_weight <= 0)
+    return TRUE;
+  own = model != NULL ? mien_model_ref (model) : mien_run_export (self, error);
+  return own != NULL && mien_distil_follow (self->teachers, own, self->epoch, error);
+}
+
 static gboolean
 is_kept (const MienRun *self, int epoch)
 {
@@ -399,6 +411,8 @@ finish_epoch (MienRun *self, MienTrainProgress *progress, const char *out_path, 
   if (model == NULL || !mien_run_evaluate (self, model, progress, error))
     return FALSE;
   self->epoch++;
+  if (!follow_itself (self, model, error))
+    return FALSE;
   progress->epoch_done = TRUE;
   progress->best = self->best_epoch == 0 || progress->val_accuracy_clean > self->best.val_accuracy_clean || is_kept (self, self->epoch);
   if (progress->best) {
@@ -434,7 +448,7 @@ resume_run (MienRun *self, const char *out_path, GError **error)
   if (!mien_run_load_checkpoint (self, checkpoint_path, error) || !mien_run_cut_log (out_path, self->epoch, error))
     return FALSE;
   self->model = mien_model_load (out_path, error);
-  return self->model != NULL;
+  return self->model != NULL && follow_itself (self, NULL, error);
 }
 
 /* After a loss that is no number: the state before this epoch, at half the learning rate. FALSE when the recipe has had enough. */

@@ -179,6 +179,50 @@ test_mirror (void)
   mien_test_remove_dir (dir);
 }
 
+/* A network that teaches itself from the second of four epochs on: half of its weight then, all of it an epoch later, of what it is by then. */
+static void
+test_own (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  const MienRecipe recipe = { .epochs = 4, .self_weight = 0.8f };
+  const double weights[] = { 0, 0.4, 0.8, 0.8 };
+  const MienShape faces_shape = mien_shape (4, N, 1, SIZE, SIZE), targets_shape = mien_shape (2, N, N_LABELS);
+  const MienBatch batch = { .faces = mien_tensor_new (MIEN_F32, &faces_shape), .targets = mien_tensor_new (MIEN_F32, &targets_shape) };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MienDistil) distil = mien_distil_new (&recipe, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_null (mien_distil_get_hash (distil));
+  for (int epoch = 0; epoch < 4; epoch++) {
+    if (epoch > 0) {
+      g_autofree char *path = g_build_filename (dir, "own.onnx", NULL);
+      save_teacher (path, epoch % 2, orders[epoch % 2], FALSE);
+      g_autoptr (MienModel) model = mien_model_load (path, &error);
+      g_assert_no_error (error);
+      g_assert_true (mien_distil_follow (distil, model, epoch, &error));
+      g_assert_no_error (error);
+    }
+    for (int i = 0; i < N; i++) {
+      for (int k = 0; k < N_PIXELS; k++)
+        mien_tensor_f32 (batch.faces)[i * N_PIXELS + k] = (float) i / N;
+      for (int j = 0; j < N_LABELS; j++)
+        mien_tensor_f32 (batch.targets)[i * N_LABELS + j] = j == i % N_LABELS;
+    }
+    g_assert_true (mien_distil_blend (distil, &batch, 0, 1, &error));
+    g_assert_no_error (error);
+    for (int i = 0; i < N; i++) {
+      double answer[N_LABELS] = { 0 };
+      add_answer (epoch % 2, i / (double) N, answer);
+      for (int j = 0; j < N_LABELS; j++)
+        g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (batch.targets)[i * N_LABELS + j],
+                                        (1 - weights[epoch]) * (j == i % N_LABELS) + weights[epoch] * answer[j], 8e-3);
+    }
+  }
+  mien_tensor_unref (batch.faces);
+  mien_tensor_unref (batch.targets);
+  mien_test_remove_dir (dir);
+}
+
 static void
 test_other_labels (void)
 {
@@ -202,6 +246,7 @@ main (int argc, char **argv)
   g_test_add_func ("/distil/blend", test_blend);
   g_test_add_func ("/distil/mirror", test_mirror);
   g_test_add_func ("/distil/split", test_split);
+  g_test_add_func ("/distil/own", test_own);
   g_test_add_func ("/distil/other-labels", test_other_labels);
   return g_test_run ();
 }

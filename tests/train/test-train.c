@@ -362,6 +362,7 @@ test_all_settings (void)
   recipe.teachers = teachers;
   recipe.teacher_weight = 0.5f;
   recipe.teacher_temperature = 2;
+  recipe.self_weight = 0.2f;
   recipe.arch = "small"; /* with residual blocks */
   recipe.optimiser = MIEN_OPTIMISER_ADAMW;
   recipe.lr = 0.003f;
