@@ -94,7 +94,7 @@ constant_f32 (const MienGraph *graph, int value)
 static gboolean
 takes_norm (const MienNode *node)
 {
-  if (*node->domain != '\0')
+  if (*node->domain != '\0' || node->n_inputs < 2)
     return FALSE;
   return g_str_equal (node->op, "Conv") ||
          (g_str_equal (node->op, "Gemm") && mien_node_int (node, "transB", 0) != 0 && mien_node_float (node, "alpha", 1) == 1 &&
