@@ -199,25 +199,6 @@ sum_grad (Tape *tape, const MienNode *node, int dy)
       give (tape, node->inputs[i], dy);
 }
 
-/* Equal shapes along axis 0. */
-static void
-concat_grad (Tape *tape, const MienNode *node, int dy)
-{
-  const int n = node->n_inputs;
-  g_autofree int *grads = g_new (int, n);
-
-  if (n == 1) {
-    sum_grad (tape, node, dy);
-    return;
-  }
-  for (int i = 0; i < n; i++)
-    grads[i] = mien_graph_add_value (tape->graph, NULL, MIEN_F32, NULL);
-  mien_graph_add_node (tape->graph, "", "Split", NULL, &dy, 1, grads, n); /* along axis 0, into equal parts */
-  for (int i = 0; i < n; i++)
-    if (is_needed (tape, node, i))
-      give (tape, node->inputs[i], grads[i]);
-}
-
 /* On blocked tensors (nn/ops/mien-ops-backward.c) */
 
 static void
@@ -300,7 +281,6 @@ static const struct {
   GradFn grad;
 } rules[] = {
   { "", "Add", sum_grad },
-  { "", "Concat", concat_grad },
   { "", "Conv", conv_grad },
   { "", "Flatten", reshape_grad },
   { "", "Gemm", gemm_grad },

@@ -2,8 +2,8 @@
 /* Reverse-mode differentiation: appends to a graph the nodes that compute gradients, so that the executor runs training as it
  * runs everything else.
  *
- * Knows    Conv, Gemm (alpha = beta = 1, not transposed on the left), Add and Sum of equal shapes, Concat of these along axis 0, Relu,
- *          MaxPool, GlobalAveragePool, Flatten, Reshape, Identity, and from domain mien BatchNormTrain and DropoutTrain
+ * Knows    Conv, Gemm (alpha = beta = 1, not transposed on the left), Add and Sum of equal shapes, Relu, MaxPool,
+ *          GlobalAveragePool, Flatten, Reshape, Identity, and from domain mien BatchNormTrain and DropoutTrain
  * Errors   MIEN_NN_ERROR_UNSUPPORTED names the operator that has no gradient here
  * Thread   pure, but for the graph
  * Source   Baydin et al., "Automatic Differentiation in Machine Learning: a Survey", 2018, section 3.2 */

@@ -9,8 +9,6 @@
 #include "data/mien-random.h"
 #include "nn/mien-passes.h"
 
-enum { MAX_WAYS = 8 };
-
 static int
 add_parameter (MienNet *net, GArray *list, const char *layer, const char *what, int rank, int a, int b, int c, int d)
 {
@@ -148,20 +146,11 @@ dropout (MienNet *net, float share)
   mien_node_set_int (node, "salt", net->n_dropouts);
 }
 
-/* "flatten", and in further heads "flatten2", ... */
-static char *
-head_name (const MienNet *net, const char *name)
-{
-  return net->n_heads > 0 ? g_strdup_printf ("%s%d", name, net->n_heads + 1) : g_strdup (name);
-}
-
 static void
 average_all (MienNet *net)
 {
-  g_autofree char *average = head_name (net, "average"), *flat = head_name (net, "flatten");
-
-  append (net, "", "GlobalAveragePool", average, &net->value, 1);
-  append (net, "", "Flatten", flat, &net->value, 1);
+  append (net, "", "GlobalAveragePool", "average", &net->value, 1);
+  append (net, "", "Flatten", "flatten", &net->value, 1);
   net->height = net->width = 1;
 }
 
@@ -177,36 +166,13 @@ flatten (MienNet *net)
 static void
 classify (MienNet *net)
 {
-  g_autofree char *layer = head_name (net, "fc_out");
-  const int w = add_parameter (net, net->weights, layer, "weight", 2, MIEN_DATASET_N_LABELS, net->channels, 0, 0);
-  const int b = add_parameter (net, net->others, layer, "bias", 1, MIEN_DATASET_N_LABELS, 0, 0, 0);
+  const int w = add_parameter (net, net->weights, "fc_out", "weight", 2, MIEN_DATASET_N_LABELS, net->channels, 0, 0);
+  const int b = add_parameter (net, net->others, "fc_out", "bias", 1, MIEN_DATASET_N_LABELS, 0, 0, 0);
   const int inputs[] = { net->value, w, b };
 
-  mien_node_set_int (append (net, "", "Gemm", layer, inputs, 3), "transB", 1);
+  mien_node_set_int (append (net, "", "Gemm", "fc_out", inputs, 3), "transB", 1);
   count (net, net->channels, MIEN_DATASET_N_LABELS);
   net->channels = MIEN_DATASET_N_LABELS;
-  net->n_heads++;
-}
-
-/* From here on the network goes several ways, each to an answer of its own: in training each learns for itself, in use the mean of their
- * logits counts. Most of what several networks are better than one at such cost (Lee et al. 2015, "Why M heads are better than one"). */
-static void
-go_ways (MienNet *net, int n_ways, void (*way) (MienNet *net))
-{
-  const int value = net->value, channels = net->channels, height = net->height, width = net->width;
-  int answers[MAX_WAYS];
-
-  for (int i = 0; i < n_ways; i++) {
-    net->value = value;
-    net->channels = channels;
-    net->height = height;
-    net->width = width;
-    way (net);
-    answers[i] = net->value;
-  }
-  MienNode *node = append (net, "", net->training ? "Concat" : "Mean", "answers", answers, n_ways);
-  if (net->training)
-    mien_node_set_int (node, "axis", 0);
 }
 
 /* A hidden dense layer with batch normalisation and Relu. */
@@ -291,26 +257,6 @@ build_mentor (MienNet *net)
 }
 
 static void
-one_of_three (MienNet *net)
-{
-  stage (net, 96, 1);  /* to 6 x 6 */
-  stage (net, 192, 1); /* 3 x 3 */
-  conv (net, 384, 3);
-  average_all (net);
-  dropout (net, 1);
-  classify (net);
-}
-
-static void
-build_trio (MienNet *net)
-{
-  stage (net, 32, 0); /* to 24 x 24 */
-  conv (net, 64, 3);
-  stage (net, 64, 0); /* 12 x 12 */
-  go_ways (net, 3, one_of_three);
-}
-
-static void
 build_simple3 (MienNet *net)
 {
   stage (net, 32, 0);
@@ -329,7 +275,6 @@ static const MienArch archs[] = {
   { "best", "ten 3x3 convolutions, 32 to 512 maps, two residual blocks", build_best },
   { "mentor", "thirteen 3x3 convolutions, 32 to 512 maps, four residual blocks", build_mentor },
   { "tutor", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_tutor },
-  { "trio", "three 3x3 convolutions of 32 and 64 maps, then three ways of seven each, 96 to 384 maps", build_trio },
   { "simple3", "three 3x3 convolutions, 32, 64 and 128 maps, and two dense layers", build_simple3 },
 };
 

@@ -24,7 +24,6 @@ typedef struct {
   int value;
   int channels, height, width;
   int n_convs, n_fcs, n_dropouts, n_joins;
-  int n_heads;     /* answers, of which the mean is taken; 1 but for networks that fork */
   MienArchCost cost;
   GArray *weights; /* int: parameters under weight decay (kernels, matrices) */
   GArray *others;  /* int: parameters without (biases, normalisation) */
@@ -40,7 +39,7 @@ typedef struct {
 typedef struct {
   const char *name;
   const char *summary;
-  void (*build) (MienNet *net); /* from input[N][1][48][48] to logits[N][7], in training [n_heads * N][7] */
+  void (*build) (MienNet *net); /* from input[N][1][48][48] to logits[N][7] */
 } MienArch;
 
 const MienArch *mien_arch_find (const char *name); /* NULL when there is none */
@@ -54,7 +53,7 @@ typedef struct {
 } MienNetOptions;
 
 /* The graph has input "face" and, for use, output "probabilities" (softmax); a training graph has no outputs yet, net->value are
- * the logits: n_heads times as many rows as faces, all of a head's together, since each head is to be right for itself. Parameters are zero until mien_net_initialise(). */
+ * the logits. Parameters are zero until mien_net_initialise(). */
 MienNet *mien_net_new (const MienArch *arch, const MienNetOptions *options);
 void mien_net_free (MienNet *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienNet, mien_net_free)

@@ -127,21 +127,6 @@ add_slots (MienRun *self, const GArray *values, gboolean decays)
   }
 }
 
-/* Rows of a value below themselves, so that there are n times as many. */
-static int
-repeat (MienGraph *graph, int value, int n)
-{
-  g_autofree int *values = g_new (int, n);
-
-  if (n == 1)
-    return value;
-  for (int i = 0; i < n; i++)
-    values[i] = value;
-  const int all = mien_graph_op (graph, "", "Concat", "targets.all", values, n);
-  mien_node_set_int (mien_graph_producer (graph, all), "axis", 0);
-  return all;
-}
-
 /* The training graph gets a loss, the gradients, and as outputs: loss, logits, gradients, batch statistics. */
 static gboolean
 build_network (MienRun *self, GError **error)
@@ -167,7 +152,7 @@ build_network (MienRun *self, GError **error)
   mien_passes_block_training (self->net->graph, self->net->value, mien_passes_training_form (options.cpu));
   MienGraph *graph = self->net->graph;
   const int logits = self->net->value, targets = mien_graph_add_input (graph, "targets", MIEN_F32, &targets_shape);
-  const int loss_inputs[] = { logits, repeat (graph, targets, self->net->n_heads) };
+  const int loss_inputs[] = { logits, targets };
   const int loss = mien_graph_add_value (graph, "loss", MIEN_F32, NULL), seed = mien_graph_add_value (graph, "loss.grad", MIEN_F32, NULL);
   const int loss_outputs[] = { loss, seed };
   g_autoptr (GArray) wanted = g_array_new (FALSE, FALSE, sizeof (int));
@@ -326,20 +311,19 @@ fail_diverged (const MienRun *self, GError **error)
   return FALSE;
 }
 
-/* A head that is right, of n_heads that see every face, counts for its share. */
-static double
-count_right (const float *logits, const guint8 *labels, int n, int n_heads)
+static int
+count_right (const float *logits, const guint8 *labels, int n)
 {
   int right = 0;
 
-  for (int i = 0; i < n * n_heads; i++, logits += MIEN_DATASET_N_LABELS) {
+  for (int i = 0; i < n; i++, logits += MIEN_DATASET_N_LABELS) {
     int best = 0;
     for (int j = 1; j < MIEN_DATASET_N_LABELS; j++)
       if (logits[j] > logits[best])
         best = j;
-    right += best == labels[i % n];
+    right += best == labels[i];
   }
-  return (double) right / n_heads;
+  return right;
 }
 
 /* One pass over the training split. FALSE with error set when the loss diverges, or on cancellation. */
@@ -350,7 +334,8 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
   const int batch = self->recipe.batch, n_steps = mien_batcher_get_n_steps (self->batcher);
   const gint64 epoch_start = g_get_monotonic_time ();
   gint64 next_report = epoch_start + PROGRESS_PERIOD_US;
-  double loss = 0, right = 0;
+  double loss = 0;
+  int right = 0;
 
   for (int step = 0; step < n_steps; step++, self->step++) {
     if (g_cancellable_set_error_if_cancelled (cancellable, error))
@@ -362,7 +347,7 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
     if (!isfinite (step_loss))
       return fail_diverged (self, error);
     loss += step_loss;
-    right += count_right (mien_context_output (self->context, self->logits)->data, now->labels, batch, self->net->n_heads);
+    right += count_right (mien_context_output (self->context, self->logits)->data, now->labels, batch);
     progress->lr = self->lr_scale * mien_schedule_lr (&self->recipe, self->step, n_steps);
     if (!update (self, now, progress->lr, error))
       return FALSE;
@@ -371,7 +356,7 @@ run_epoch (MienRun *self, MienTrainProgress *progress, gint64 start, MienTrainPr
     progress->step = step + 1;
     progress->steps = n_steps;
     progress->train_loss = loss / (step + 1);
-    progress->train_accuracy = right / ((double) batch * (step + 1));
+    progress->train_accuracy = (double) right / ((double) batch * (step + 1));
     progress->images_per_s = (double) batch * (step + 1) / ((double) (time - epoch_start) / G_USEC_PER_SEC);
     progress->seconds = self->seconds + (double) (time - start) / G_USEC_PER_SEC;
     progress->seconds_left = ((double) (self->recipe.epochs - self->epoch) * n_steps - step - 1) * batch / progress->images_per_s;

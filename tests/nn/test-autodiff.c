@@ -236,21 +236,6 @@ test_two_readers (void)
   check_gradients (&net, &y);
 }
 
-/* What two readers of x answer, one below the other. */
-static void
-test_concat (void)
-{
-  Net net = net_new (10);
-  const MienShape x = mien_shape (2, 2, 4), w = mien_shape (2, 4, 3), y = mien_shape (2, 6, 3);
-  const int inputs[] = { add_spread (&net, &x), add_spread (&net, &w) };
-  const int product = mien_graph_op (net.graph, "", "Gemm", "fc", inputs, 2), relu = mien_graph_op (net.graph, "", "Relu", "relu", &product, 1);
-  const int parts[] = { relu, product, product };
-
-  net.y = mien_graph_op (net.graph, "", "Concat", "below", parts, 3);
-  mien_node_set_int (mien_graph_producer (net.graph, net.y), "axis", 0);
-  check_gradients (&net, &y);
-}
-
 /* Dropout keeps its choice for a seed, forward and backward, and about the share it should; of whole rows if that is asked for. */
 static void
 test_dropout (gconstpointer rows)
@@ -350,7 +335,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/autodiff/max-pool-3", GINT_TO_POINTER (3), test_max_pool);
   g_test_add_func ("/autodiff/global-average", test_global_average);
   g_test_add_func ("/autodiff/two-readers", test_two_readers);
-  g_test_add_func ("/autodiff/concat", test_concat);
   g_test_add_data_func ("/autodiff/dropout", NULL, test_dropout);
   g_test_add_data_func ("/autodiff/dropout-of-rows", GINT_TO_POINTER (1), test_dropout);
   g_test_add_func ("/autodiff/loss", test_loss);

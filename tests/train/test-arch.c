@@ -126,52 +126,6 @@ test_cost (gconstpointer name)
     g_assert_cmpint (n_convs, ==, 3);
 }
 
-/* Three ways: in training each has rows of its own, in use what counts is the mean of their logits. */
-static void
-test_ways (void)
-{
-  g_autoptr (MienNet) net = mien_net_new (mien_arch_find ("trio"), &training), other = mien_net_new (mien_arch_find ("trio"), &use);
-  const MienPlanOptions options = { .cpu = MIEN_CPU_C };
-  const MienShape shape = mien_shape (4, training.batch, 1, 48, 48);
-  g_autoptr (MienTensor) faces = mien_tensor_new (MIEN_F32, &shape);
-  const MienTensor *inputs[] = { faces };
-  const char *const words[] = { "fc_out", "fc_out2", "fc_out3" };
-  g_autoptr (GError) error = NULL;
-  MienRandom random;
-
-  g_assert_cmpint (net->n_heads, ==, 3);
-  mien_net_initialise (net, 5);
-  mien_net_initialise (other, 5);
-  mien_random_seed (&random, 6);
-  for (gsize i = 0; i < faces->n_elems; i++)
-    mien_tensor_f32 (faces)[i] = (float) mien_random_normal (&random);
-  mien_graph_add_output (net->graph, net->value);
-  for (int i = 0; i < 3; i++) {
-    const MienNode *last = NULL;
-    for (guint k = 0; k < other->graph->nodes->len; k++)
-      if (g_strcmp0 (mien_graph_node (other->graph, k)->name, words[i]) == 0)
-        last = mien_graph_node (other->graph, k);
-    g_assert_nonnull (last);
-    mien_graph_add_output (other->graph, last->outputs[0]);
-  }
-  g_autoptr (MienPlan) plan = mien_plan_new (net->graph, &shape, &options, &error), other_plan = mien_plan_new (other->graph, &shape, &options, &error);
-  g_assert_no_error (error);
-  g_autoptr (MienContext) context = mien_context_new (plan, &error), other_context = mien_context_new (other_plan, &error);
-  g_assert_true (mien_context_run (context, inputs, &error));
-  g_assert_true (mien_context_run (other_context, inputs, &error));
-  g_assert_cmpint (mien_context_output (context, 0)->shape.dim[0], ==, 3 * training.batch);
-  for (int i = 0; i < training.batch; i++) {
-    double mean[7] = { 0 }, sum = 0;
-    for (int way = 0; way < 3; way++)
-      for (int j = 0; j < 7; j++)
-        mean[j] += mien_tensor_f32 (mien_context_output (other_context, 1 + way))[i * 7 + j] / 3.0;
-    for (int j = 0; j < 7; j++)
-      sum += exp (mean[j]);
-    for (int j = 0; j < 7; j++)
-      g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (mien_context_output (other_context, 0))[i * 7 + j], exp (mean[j]) / sum, 1e-5);
-  }
-}
-
 /* Every network has a recipe of its name, every recipe a network. */
 static void
 test_names (void)
@@ -195,7 +149,6 @@ main (int argc, char **argv)
     g_test_add_data_func (cost, *name, test_cost);
     g_test_add_data_func (folding, *name, test_folding);
   }
-  g_test_add_func ("/arch/ways", test_ways);
   g_test_add_func ("/arch/names", test_names);
   return g_test_run ();
 }
