@@ -378,29 +378,39 @@ mien_dataset_unref (MienDataset *self)
 }
 
 MienDataset *
-mien_dataset_subset (const MienDataset *self, MienSplit split)
+mien_dataset_pick (const MienDataset *self, const guint8 *flags)
 {
   const gsize n_pixels = (gsize) self->size * (gsize) self->size;
   int n = 0;
 
   for (int i = 0; i < self->n; i++)
-    n += self->splits[i] == split;
+    n += flags[i] != 0;
 
-  MienDataset *subset = mien_dataset_new (self->size, n);
-  subset->source = g_strdup (self->source);
+  MienDataset *picked = mien_dataset_new (self->size, n);
+  picked->source = g_strdup (self->source);
   if (self->names != NULL)
-    subset->names = g_new0 (char *, (gsize) n + 1);
+    picked->names = g_new0 (char *, (gsize) n + 1);
   for (int i = 0, to = 0; i < self->n; i++) {
-    if (self->splits[i] != split)
+    if (flags[i] == 0)
       continue;
-    memcpy (subset->pixels + (gsize) to * n_pixels, self->pixels + (gsize) i * n_pixels, n_pixels);
-    subset->labels[to] = self->labels[i];
-    subset->splits[to] = self->splits[i];
+    memcpy (picked->pixels + (gsize) to * n_pixels, self->pixels + (gsize) i * n_pixels, n_pixels);
+    picked->labels[to] = self->labels[i];
+    picked->splits[to] = self->splits[i];
     if (self->names != NULL)
-      subset->names[to] = g_strdup (self->names[i]);
+      picked->names[to] = g_strdup (self->names[i]);
     to++;
   }
-  return subset;
+  return picked;
+}
+
+MienDataset *
+mien_dataset_subset (const MienDataset *self, MienSplit split)
+{
+  g_autofree guint8 *flags = g_new (guint8, MAX (self->n, 1));
+
+  for (int i = 0; i < self->n; i++)
+    flags[i] = self->splits[i] == split;
+  return mien_dataset_pick (self, flags);
 }
 
 void
@@ -466,6 +476,15 @@ mien_dataset_find_twins (const MienDataset *self, MienSplit split, MienSplit oth
       flags[i] = prints[low].index != i
                  && memcmp (self->pixels + (gsize) prints[low].index * n_pixels, pixels, n_pixels) == 0;
   }
+}
+
+void
+mien_dataset_part (const MienDataset *self, int n, guint8 *parts)
+{
+  const gsize n_pixels = (gsize) self->size * (gsize) self->size;
+
+  for (int i = 0; i < self->n; i++)
+    parts[i] = (guint8) ((hash_pixels (self->pixels + (gsize) i * n_pixels, n_pixels) >> 32) % (guint64) n);
 }
 
 char *

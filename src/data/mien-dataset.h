@@ -91,6 +91,12 @@ void mien_dataset_count (const MienDataset *self, MienSplit split, int counts[MI
 /* For each image of self in split: whether an equal picture (all pixels) is also in other_split. flags[n], 1 or 0. */
 void mien_dataset_find_twins (const MienDataset *self, MienSplit split, MienSplit other_split, guint8 *flags);
 
+/* Which of n parts (at least 1) each image belongs to, from its pixels alone: equal pictures belong to the same. parts[n], 0 .. n - 1. */
+void mien_dataset_part (const MienDataset *self, int n, guint8 *parts);
+
+/* The images whose flag (flags[n]) is not 0, in order. (transfer full) */
+MienDataset *mien_dataset_pick (const MienDataset *self, const guint8 *flags);
+
 /* SHA-256 over pixels, labels and splits, in hex: which data a model was trained on. (transfer full) */
 char *mien_dataset_dup_hash (const MienDataset *self);
 

@@ -15,6 +15,9 @@ struct _MienBatcher {
   /* the thread's alone */
   int *order;
   int order_epoch; /* that order is for */
+  guint8 *part_of; /* (nullable) [n] when batches are to hold one part each: then order has one part after the other */
+  int part_starts[MIEN_RECIPE_MAX_PARTS + 1]; /* in order */
+  int *batch_starts;
   float *other;    /* a second picture to mix with */
 
   GThread *thread;
@@ -25,7 +28,26 @@ struct _MienBatcher {
   gboolean is_wanted, is_ready, quits;
   MienBatch batches[2]; /* the one taken and the thread's, turn about */
   int own;              /* the thread's */
+  int n_steps;
 };
+
+static void
+sort_by_part (MienBatcher *self, MienRandom *random)
+{
+  g_autofree int *shuffled = g_memdup2 (self->order, (gsize) self->data->n * sizeof *self->order);
+  int n_steps = 0;
+
+  for (int part = 0, at = 0; part < self->recipe->parts; part++) {
+    self->part_starts[part] = at;
+    for (int i = 0; i < self->data->n; i++)
+      if (self->part_of[shuffled[i]] == part)
+        self->order[at++] = shuffled[i];
+    self->part_starts[part + 1] = at;
+    for (int start = self->part_starts[part]; start + self->recipe->batch <= at; start += self->recipe->batch)
+      self->batch_starts[n_steps++] = start;
+  }
+  mien_random_shuffle (random, self->batch_starts, n_steps);
+}
 
 static void
 shuffle_for (MienBatcher *self, int epoch)
@@ -36,6 +58,8 @@ shuffle_for (MienBatcher *self, int epoch)
     self->order[i] = i;
   mien_random_seed (&random, self->recipe->seed * 1000003u + (guint64) epoch);
   mien_random_shuffle (&random, self->order, self->data->n);
+  if (self->part_of != NULL)
+    sort_by_part (self, &random);
   self->order_epoch = epoch;
 }
 
@@ -99,8 +123,9 @@ cut_mix (MienBatcher *self, MienRandom *random, float *face)
   return 1 - (float) (width * height) / (float) (size * size);
 }
 
+/* Mixed with another one of those from `from` to `to` - 1 in order. */
 static void
-fill_one (MienBatcher *self, int epoch, int at, float *face, float *target, guint8 *label)
+fill_one (MienBatcher *self, int epoch, int at, int from, int to, float *face, float *target, guint8 *label)
 {
   const MienRecipe *recipe = self->recipe;
   const int index = self->order[at];
@@ -113,7 +138,7 @@ fill_one (MienBatcher *self, int epoch, int at, float *face, float *target, guin
   *label = self->data->labels[index];
   const gboolean cuts = recipe->cutmix > 0 && mien_random_uniform (&random) < recipe->cutmix;
   if (cuts || recipe->mixup_alpha > 0) {
-    const int other = self->order[mien_random_below (&random, (guint) self->data->n)];
+    const int other = self->order[from + (int) mien_random_below (&random, (guint) (to - from))];
     load_face (self, &random, other, self->other);
     const float share = cuts ? cut_mix (self, &random, face) : mix_up (self, &random, face);
     add_target (self, target, index, share);
@@ -133,9 +158,16 @@ fill (MienBatcher *self, int epoch, int step, MienBatch *batch)
 
   if (self->order_epoch != epoch)
     shuffle_for (self, epoch);
+  const int start = self->part_of != NULL ? self->batch_starts[step] : step * self->recipe->batch;
+  int from = 0, to = self->data->n;
+  if (self->part_of != NULL) {
+    batch->part = self->part_of[self->order[start]];
+    from = self->part_starts[batch->part];
+    to = self->part_starts[batch->part + 1];
+  }
   for (int i = 0; i < self->recipe->batch; i++)
-    fill_one (self, epoch, step * self->recipe->batch + i, mien_tensor_f32 (batch->faces) + i * n_pixels,
-              mien_tensor_f32 (batch->targets) + (gsize) i * N_LABELS, &batch->labels[i]);
+    fill_one (self, epoch, start + i, from, to, mien_tensor_f32 (batch->faces) + i * n_pixels, mien_tensor_f32 (batch->targets) + (gsize) i * N_LABELS,
+              &batch->labels[i]);
 }
 
 static gpointer
@@ -195,6 +227,21 @@ weigh_classes (MienBatcher *self)
     self->class_weight[j] = (float) (self->class_weight[j] * self->data->n / sum);
 }
 
+static void
+divide (MienBatcher *self)
+{
+  int counts[MIEN_RECIPE_MAX_PARTS] = { 0 };
+
+  self->part_of = g_new (guint8, MAX (self->data->n, 1));
+  mien_dataset_part (self->data, self->recipe->parts, self->part_of);
+  for (int i = 0; i < self->data->n; i++)
+    counts[self->part_of[i]]++;
+  self->n_steps = 0;
+  for (int part = 0; part < self->recipe->parts; part++)
+    self->n_steps += counts[part] / self->recipe->batch;
+  self->batch_starts = g_new (int, MAX (self->n_steps, 1));
+}
+
 MienBatcher *
 mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean, float std)
 {
@@ -213,6 +260,9 @@ mien_batcher_new (const MienDataset *data, const MienRecipe *recipe, float mean,
     self->batches[i].labels = g_new0 (guint8, recipe->batch);
   }
   weigh_classes (self);
+  self->n_steps = data->n / recipe->batch;
+  if (recipe->teacher_parts)
+    divide (self);
   g_mutex_init (&self->lock);
   g_cond_init (&self->changed);
   self->thread = g_thread_new ("mien-batch", prepare_thread, self);
@@ -235,6 +285,8 @@ mien_batcher_free (MienBatcher *self)
     g_free (self->batches[i].labels);
   }
   g_free (self->order);
+  g_free (self->part_of);
+  g_free (self->batch_starts);
   g_free (self->other);
   g_free (self);
 }
@@ -242,7 +294,7 @@ mien_batcher_free (MienBatcher *self)
 int
 mien_batcher_get_n_steps (const MienBatcher *self)
 {
-  return self->data->n / self->recipe->batch;
+  return self->n_steps;
 }
 
 const MienBatch *

@@ -18,7 +18,8 @@ typedef struct _MienBatcher MienBatcher;
 typedef struct {
   MienTensor *faces;   /* [batch][1][size][size], (pixel / 255 - mean) / std */
   MienTensor *targets; /* [batch][7] */
-  guint8 *labels;      /* [batch]: the larger part's label */
+  guint8 *labels;      /* [batch]: the larger share's label */
+  int part;            /* the recipe's teacher_parts: where all of these pictures come from, 0 to parts - 1 */
 } MienBatch;
 
 /* data: the training pictures, all of them used. Both must outlive it. */

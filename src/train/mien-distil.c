@@ -95,6 +95,11 @@ mien_distil_new (const MienRecipe *recipe, MienThreads *threads, GError **error)
   self->hash = mien_distil_dup_hash (teachers, error);
   if (self->hash == NULL)
     return NULL;
+  if (recipe->teacher_parts && (int) g_strv_length ((char **) teachers) != recipe->parts) {
+    g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE, _("the recipe has %d parts and so wants %d teachers, the first of which left out part 1; there are %u"),
+                 recipe->parts, recipe->parts, g_strv_length ((char **) teachers));
+    return NULL;
+  }
   self->teachers = g_new0 (Teacher, g_strv_length ((char **) teachers));
   while (teachers[self->n_teachers] != NULL) {
     const char *path = teachers[self->n_teachers];
@@ -168,8 +173,10 @@ ask (MienDistil *self, const Teacher *teacher, const float *pixels, int first, i
 
 /* Adds what every teacher says to these pictures, or to those that are its own. */
 static gboolean
-ask_all (MienDistil *self, const float *pixels, int n, gsize n_pixels, GError **error)
+ask_all (MienDistil *self, const float *pixels, int part, int n, gsize n_pixels, GError **error)
 {
+  if (self->recipe->teacher_parts)
+    return ask (self, &self->teachers[part], pixels, 0, n, n_pixels, error);
   for (int i = 0; i < self->n_teachers; i++) {
     const int first = self->recipe->teacher_split ? n * i / self->n_teachers : 0;
     const int end = self->recipe->teacher_split ? n * (i + 1) / self->n_teachers : n;
@@ -212,11 +219,11 @@ mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float s
     self->pixels[k] = 255 * (faces[k] * std + mean);
   memset (self->sums, 0, (gsize) n * N_LABELS * sizeof *self->sums);
   if (self->n_teachers > 0) {
-    if (!ask_all (self, self->pixels, n, n_pixels, error))
+    if (!ask_all (self, self->pixels, batch->part, n, n_pixels, error))
       return FALSE;
     if (self->recipe->teacher_mirror) {
       mirror (self->pixels, n * n_pixels / width, width, self->mirrored);
-      if (!ask_all (self, self->mirrored, n, n_pixels, error))
+      if (!ask_all (self, self->mirrored, batch->part, n, n_pixels, error))
         return FALSE;
     }
     blend_sums (self, batch, self->recipe->teacher_weight, self->recipe->teacher_temperature);

@@ -186,6 +186,9 @@ static const struct {
   { "cutmix", AT (cutmix), TYPE_FLOAT, 0, 1 },
   { "teacher-weight", AT (teacher_weight), TYPE_FLOAT, 0, 1 },
   { "teacher-split", AT (teacher_split), TYPE_SWITCH, 0, 1 },
+  { "parts", AT (parts), TYPE_INT, 0, MIEN_RECIPE_MAX_PARTS },
+  { "leave-out", AT (leave_out), TYPE_INT, 0, MIEN_RECIPE_MAX_PARTS },
+  { "teacher-parts", AT (teacher_parts), TYPE_SWITCH, 0, 1 },
   { "teacher-mirror", AT (teacher_mirror), TYPE_SWITCH, 0, 1 },
   { "teacher-temperature", AT (teacher_temperature), TYPE_FLOAT, 0, 100 },
   { "self-weight", AT (self_weight), TYPE_FLOAT, 0, 1 },
@@ -301,6 +304,14 @@ mien_recipe_check (const MienRecipe *self, GError **error)
       continue;
     g_autofree char *range = describe_range (i);
     g_set_error (error, MIEN_RECIPE_ERROR, MIEN_RECIPE_ERROR_SETTING, _("the setting %s takes %s, not %g"), settings[i].name, range, number);
+    return FALSE;
+  }
+  if (self->leave_out > self->parts) {
+    g_set_error (error, MIEN_RECIPE_ERROR, MIEN_RECIPE_ERROR_SETTING, _("there is no part %d to leave out of %d; set parts and leave-out"), self->leave_out, self->parts);
+    return FALSE;
+  }
+  if (self->teacher_parts && self->parts == 0) {
+    g_set_error (error, MIEN_RECIPE_ERROR, MIEN_RECIPE_ERROR_SETTING, _("teacher-parts needs to know how many parts there are; set parts, too"));
     return FALSE;
   }
   return TRUE;

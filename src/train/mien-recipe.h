@@ -19,6 +19,8 @@ typedef enum {
   MIEN_OPTIMISER_ADAMW, /* Loshchilov and Hutter 2019; beta1 is the momentum */
 } MienOptimiser;
 
+enum { MIEN_RECIPE_MAX_PARTS = 16 };
+
 /* Plain data; copy by assignment. What is 0 is off. */
 typedef struct {
   const char *name;      /* recipe name, static */
@@ -61,6 +63,9 @@ typedef struct {
   const char *const *teachers; /* (nullable) model files, NULL-terminated; borrowed, must outlive the run */
   float teacher_weight;        /* share of the teachers' answer in the target, the label has the rest */
   gboolean teacher_split;      /* each of several teachers answers for a share of the batch: the time of one, and over the epochs the mean of all */
+  int parts;                   /* the training pictures, dealt out by what they show (mien_dataset_part()); 0: not at all */
+  int leave_out;               /* this part, 1 to parts, is not learnt from; 0: all are */
+  gboolean teacher_parts;      /* a teacher a part, which did not learn from it, answers for its pictures; a batch holds those of one part */
   gboolean teacher_mirror;     /* they are asked about the mirrored picture, too, and the mean is learnt: twice their time */
   float teacher_temperature;   /* softens the answer: p^(1/T), normalised (Hinton et al. 2015) */
   float self_weight;           /* share of what the network's own average says in the target; it rises to that in the first half of the run (train/mien-distil.h) */

@@ -63,8 +63,13 @@ static gboolean
 take_data (MienRun *self, const MienDataset *data, GError **error)
 {
   int counts[MIEN_DATASET_N_LABELS];
+  g_autofree guint8 *learnt = g_new0 (guint8, MAX (data->n, 1));
 
-  self->training = mien_dataset_subset (data, MIEN_SPLIT_TRAINING);
+  if (self->recipe.leave_out > 0)
+    mien_dataset_part (data, self->recipe.parts, learnt);
+  for (int i = 0; i < data->n; i++)
+    learnt[i] = data->splits[i] == MIEN_SPLIT_TRAINING && (self->recipe.leave_out == 0 || learnt[i] != self->recipe.leave_out - 1);
+  self->training = mien_dataset_pick (data, learnt);
   self->validation = mien_dataset_subset (data, MIEN_SPLIT_PUBLIC);
   self->data_hash = mien_dataset_dup_hash (data);
   if (data->size != 48) {
@@ -511,6 +516,11 @@ mien_train (const MienRecipe *recipe, MienDataset *data, const char *out_path, g
       !start_network (self, resume && out_path != NULL, error))
     return NULL;
   self->batcher = mien_batcher_new (self->training, &self->recipe, self->mean, self->std);
+  if (mien_batcher_get_n_steps (self->batcher) == 0) {
+    g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_DATA, _("%s: none of %d parts has the %d pictures of a batch; give more data, fewer parts or a smaller batch"),
+                 data->source, self->recipe.parts, self->recipe.batch);
+    return NULL;
+  }
   if (resume && out_path != NULL) {
     if (!resume_run (self, out_path, error))
       return NULL;

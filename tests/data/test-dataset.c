@@ -2,6 +2,7 @@
 /* Readers of data sets, on files made here and on outside ones where they are. Pictures are gradients: picture k has
  * (x + 2 y + 30 k) modulo 256 at (x, y). */
 #include "data/mien-dataset.h"
+#include "data/mien-random.h"
 #include "mien-test.h"
 
 #include <archive.h>
@@ -523,6 +524,42 @@ test_hash_and_twins (void)
   g_assert_true (again == data);
 }
 
+/* Equal pictures come into the same part, and parts are about equally large. */
+static void
+test_parts (void)
+{
+  enum { N = 400, N_PARTS = 4 };
+  g_autoptr (MienDataset) data = mien_dataset_new (SIDE, N + 50);
+  guint8 parts[N + 50];
+  int counts[N_PARTS] = { 0 };
+  MienRandom random;
+
+  mien_random_seed (&random, 3);
+  for (int i = 0; i < N * N_PIXELS; i++)
+    data->pixels[i] = (guint8) mien_random_below (&random, 256);
+  memcpy (data->pixels + N * N_PIXELS, data->pixels + 10 * N_PIXELS, 50 * N_PIXELS);
+  mien_dataset_part (data, N_PARTS, parts);
+  for (int i = 0; i < N; i++)
+    counts[parts[i]]++;
+  for (int part = 0; part < N_PARTS; part++) { /* 100, with a deviation of 8.7 */
+    g_assert_cmpint (counts[part], >, 60);
+    g_assert_cmpint (counts[part], <, 140);
+  }
+  g_assert_cmpmem (parts + N, 50, parts + 10, 50);
+  for (int i = 0; i < N + 50; i++)
+    data->labels[i] = 6; /* not the labels' matter */
+  guint8 again[N + 50];
+  mien_dataset_part (data, N_PARTS, again);
+  g_assert_cmpmem (again, N + 50, parts, N + 50);
+
+  g_autoptr (MienDataset) last = mien_dataset_pick (data, again);
+  int at = 0;
+  for (int i = 0; i < N + 50; i++)
+    if (parts[i] != 0)
+      g_assert_cmpmem (last->pixels + at++ * N_PIXELS, N_PIXELS, data->pixels + i * N_PIXELS, N_PIXELS);
+  g_assert_cmpint (last->n, ==, at);
+}
+
 static void
 test_split_names (void)
 {
@@ -689,6 +726,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/dataset/report", test_report);
   g_test_add_func ("/dataset/odd-pictures", test_odd_pictures);
   g_test_add_func ("/dataset/hash-and-twins", test_hash_and_twins);
+  g_test_add_func ("/dataset/parts", test_parts);
   g_test_add_func ("/dataset/split-names", test_split_names);
   g_test_add_func ("/dataset/fer2013", test_fer2013);
   return g_test_run ();

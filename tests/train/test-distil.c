@@ -142,6 +142,46 @@ test_split (void)
   mien_test_remove_dir (dir);
 }
 
+/* The teacher of the batch's part answers alone. */
+static void
+test_parts (void)
+{
+  g_autofree char *dir = mien_test_make_dir ();
+  g_autofree char *first = g_build_filename (dir, "first.onnx", NULL), *second = g_build_filename (dir, "second.onnx", NULL);
+  const char *const teachers[] = { first, second, NULL };
+  MienRecipe recipe = { .teachers = teachers, .teacher_weight = 1, .teacher_temperature = 1, .parts = 2, .teacher_parts = TRUE, .teacher_mirror = TRUE };
+  const MienShape faces_shape = mien_shape (4, N, 1, SIZE, SIZE), targets_shape = mien_shape (2, N, N_LABELS);
+  MienBatch batch = { .faces = mien_tensor_new (MIEN_F32, &faces_shape), .targets = mien_tensor_new (MIEN_F32, &targets_shape) };
+  g_autoptr (GError) error = NULL;
+
+  save_teacher (first, 0, orders[0], FALSE);
+  save_teacher (second, 1, orders[1], FALSE);
+  g_autoptr (MienDistil) distil = mien_distil_new (&recipe, NULL, &error);
+  g_assert_no_error (error);
+  for (batch.part = 0; batch.part < 2; batch.part++) {
+    for (int i = 0; i < N; i++) {
+      for (int k = 0; k < N_PIXELS; k++)
+        mien_tensor_f32 (batch.faces)[i * N_PIXELS + k] = (float) i / N;
+      mien_tensor_f32 (batch.targets)[i * N_LABELS] = 1;
+    }
+    g_assert_true (mien_distil_blend (distil, &batch, 0, 1, &error));
+    g_assert_no_error (error);
+    for (int i = 0; i < N; i++) {
+      double want[N_LABELS] = { 0 };
+      add_answer (batch.part, i / (double) N, want);
+      for (int j = 0; j < N_LABELS; j++)
+        g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (batch.targets)[i * N_LABELS + j], want[j], 8e-3);
+    }
+    memset (batch.targets->data, 0, mien_tensor_n_bytes (batch.targets));
+  }
+  recipe.parts = 3;
+  g_assert_null (mien_distil_new (&recipe, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "3 parts"));
+  mien_tensor_unref (batch.faces);
+  mien_tensor_unref (batch.targets);
+  mien_test_remove_dir (dir);
+}
+
 /* The first row's ends are of two greys, all else is of a third. */
 static void
 test_mirror (void)
@@ -246,6 +286,7 @@ main (int argc, char **argv)
   g_test_add_func ("/distil/blend", test_blend);
   g_test_add_func ("/distil/mirror", test_mirror);
   g_test_add_func ("/distil/split", test_split);
+  g_test_add_func ("/distil/parts", test_parts);
   g_test_add_func ("/distil/own", test_own);
   g_test_add_func ("/distil/other-labels", test_other_labels);
   return g_test_run ();

@@ -278,6 +278,63 @@ test_batches (void)
   }
 }
 
+/* Batches of one part each, mixed with pictures of the same part. */
+static void
+test_parts (void)
+{
+  g_autoptr (MienDataset) data = make_greys ();
+  const MienRecipe recipe = { .batch = 4, .seed = 5, .parts = 3, .teacher_parts = TRUE, .cutmix = 0.5f };
+  g_autoptr (MienBatcher) batcher = mien_batcher_new (data, &recipe, 0, 1);
+  guint8 parts[N_FACES];
+  int counts[3] = { 0 }, n_steps = 0;
+
+  mien_dataset_part (data, 3, parts);
+  for (int i = 0; i < N_FACES; i++)
+    counts[parts[i]]++;
+  for (int part = 0; part < 3; part++)
+    n_steps += counts[part] / 4;
+  g_assert_cmpint (mien_batcher_get_n_steps (batcher), ==, n_steps);
+  for (int epoch = 1; epoch <= 3; epoch++) {
+    guint seen = 0, parts_seen = 0;
+    for (int step = 0; step < n_steps; step++) {
+      const MienBatch *batch = mien_batcher_take (batcher, epoch, step);
+      const float *pixels = mien_tensor_f32 (batch->faces);
+      for (int k = 0; k < 4 * N_PIXELS; k++)
+        g_assert_cmpint (parts[find_face (pixels[k])], ==, batch->part);
+      for (int i = 0; i < 4; i++) { /* what stays of a face is most of its border */
+        int border[N_FACES] = { 0 }, face = 0;
+        for (int k = 0; k < SIZE; k++)
+          border[find_face (pixels[i * N_PIXELS + k])]++, border[find_face (pixels[i * N_PIXELS + k * SIZE])]++;
+        for (int k = 0; k < N_FACES; k++)
+          face = border[k] > border[face] ? k : face;
+        g_assert_cmpuint (seen & 1u << face, ==, 0);
+        seen |= 1u << face;
+      }
+      parts_seen |= 1u << batch->part;
+    }
+    g_assert_cmpuint (parts_seen, ==, 7);
+  }
+}
+
+static void
+test_parts_that_are_not (void)
+{
+  MienRecipe recipe = *mien_recipe_find ("nano");
+  g_autoptr (GError) error = NULL;
+
+  recipe.parts = 3;
+  recipe.leave_out = 3;
+  g_assert_true (mien_recipe_check (&recipe, &error));
+  recipe.leave_out = 4;
+  g_assert_false (mien_recipe_check (&recipe, &error));
+  g_assert_nonnull (strstr (error->message, "part 4"));
+  g_clear_error (&error);
+  recipe.parts = recipe.leave_out = 0;
+  recipe.teacher_parts = TRUE;
+  g_assert_false (mien_recipe_check (&recipe, &error));
+  g_assert_nonnull (strstr (error->message, "teacher-parts"));
+}
+
 /* Smoothing and class weights, by the formula of the header. */
 static void
 test_targets (void)
@@ -427,6 +484,8 @@ main (int argc, char **argv)
   g_test_add_data_func ("/recipe/adamw", GINT_TO_POINTER (MIEN_OPTIMISER_ADAMW), test_optimisers);
   g_test_add_func ("/recipe/climb", test_climb);
   g_test_add_func ("/recipe/batches", test_batches);
+  g_test_add_func ("/recipe/parts", test_parts);
+  g_test_add_func ("/recipe/parts-that-are-not", test_parts_that_are_not);
   g_test_add_func ("/recipe/targets", test_targets);
   g_test_add_data_func ("/recipe/mixup", NULL, test_mixing);
   g_test_add_data_func ("/recipe/cutmix", GINT_TO_POINTER (1), test_mixing);

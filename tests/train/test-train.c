@@ -363,6 +363,8 @@ test_all_settings (void)
   recipe.teacher_weight = 0.5f;
   recipe.teacher_temperature = 2;
   recipe.self_weight = 0.2f;
+  recipe.parts = 2;
+  recipe.teacher_parts = TRUE;
   recipe.arch = "small"; /* with residual blocks */
   recipe.optimiser = MIEN_OPTIMISER_ADAMW;
   recipe.lr = 0.003f;
@@ -398,6 +400,29 @@ test_all_settings (void)
   mien_test_remove_dir (dir);
 }
 
+/* As if the pictures of the part were not there. */
+static void
+test_leaves_out (void)
+{
+  g_autoptr (MienDataset) data = make_stripes ();
+  g_autofree guint8 *parts = g_new (guint8, data->n);
+  MienRecipe recipe = make_recipe ();
+
+  recipe.epochs = 2;
+  g_autoptr (MienModel) whole = train_with (&recipe, data, NULL, FALSE, 2);
+  recipe.parts = 3;
+  recipe.leave_out = 2;
+  g_autoptr (MienModel) model = train_with (&recipe, data, NULL, FALSE, 2);
+  mien_dataset_part (data, 3, parts);
+  for (int i = 0; i < data->n; i++)
+    parts[i] = data->splits[i] != MIEN_SPLIT_TRAINING || parts[i] != 1;
+  g_autoptr (MienDataset) rest = mien_dataset_pick (data, parts);
+  recipe.parts = recipe.leave_out = 0;
+  g_autoptr (MienModel) same = train_with (&recipe, rest, NULL, FALSE, 2);
+  g_assert_cmpstr (mien_model_get_metadata (model, "mien.scores"), ==, mien_model_get_metadata (same, "mien.scores"));
+  g_assert_cmpstr (mien_model_get_metadata (model, "mien.scores"), !=, mien_model_get_metadata (whole, "mien.scores"));
+}
+
 static void
 test_bad_teacher (void)
 {
@@ -428,6 +453,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train/diverges", test_diverges);
   g_test_add_func ("/train/rolls-back", test_rolls_back);
   g_test_add_func ("/train/all-settings", test_all_settings);
+  g_test_add_func ("/train/leaves-out", test_leaves_out);
   g_test_add_func ("/train/bad-teacher", test_bad_teacher);
   return g_test_run ();
 }
