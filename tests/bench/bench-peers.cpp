@@ -46,10 +46,17 @@ const char *const network_names[] = { "ref-simple3", "ref-vgg", "ref-resnet", "r
 const char *const precision_names[] = { "f32", "bf16" };
 
 struct Options {
-  char *folder, *network, *precision, *level, *engine, *json;
+  char *folder; // borrowed
+  char *network, *precision, *level, *engine, *json;
   int batch, threads, core = -1;
   double seconds = 120;
   gboolean check;
+
+  ~Options ()
+  {
+    for (char *text : { network, precision, level, engine, json })
+      g_free (text);
+  }
 };
 
 struct Network {
@@ -637,6 +644,10 @@ main (int argc, char **argv)
   for (const Group &group : bench.groups)
     for (const Cell &cell : group.cells)
       cell.peer->close (cell.engine);
+  for (const Network &network : bench.networks) {
+    peer_layers_free (network.layers);
+    mien_graph_unref (network.graph);
+  }
   say (bench, "1..%d\n", bench.n_checks);
   return bench.has_failed ? 1 : 0;
 }
