@@ -91,7 +91,7 @@ void mien_dataset_count (const MienDataset *self, MienSplit split, int counts[MI
 /* For each image of self in split: whether an equal picture (all pixels) is also in other_split. flags[n], 1 or 0. */
 void mien_dataset_find_twins (const MienDataset *self, MienSplit split, MienSplit other_split, guint8 *flags);
 
-/* Which of n parts (at least 1) each image belongs to, from its pixels alone: equal pictures belong to the same. parts[n], 0 .. n - 1. */
+/* Which of n parts (1 to 256) each image belongs to, from its pixels alone: equal pictures belong to the same. parts[n], 0 .. n - 1. */
 void mien_dataset_part (const MienDataset *self, int n, guint8 *parts);
 
 /* The images whose flag (flags[n]) is not 0, in order. (transfer full) */

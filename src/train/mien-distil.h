@@ -39,7 +39,7 @@ gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean
 /* SHA-256 over model files (paths or names of shipped ones, NULL-terminated), in hex. (transfer full) */
 char *mien_distil_dup_hash (const char *const *files, GError **error);
 
-/* That of the teachers: which they are. NULL without any; self: (nullable) */
+/* That of the teachers: which they are. NULL without any. */
 const char *mien_distil_get_hash (const MienDistil *self);
 
 G_END_DECLS

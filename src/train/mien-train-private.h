@@ -19,7 +19,7 @@ typedef struct {
   char *data_hash;
   guint8 *twins; /* [validation->n]: also in training */
   int n_twins;
-  MienDistil *teachers; /* (nullable) */
+  MienDistil *teachers;
   MienSettle *settle;   /* (nullable) */
   char *start_hash;     /* (nullable) of the model that it began with */
   float mean, std; /* of the training pixels, 0 .. 1 */

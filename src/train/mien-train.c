@@ -218,8 +218,6 @@ start_network (MienRun *self, gboolean resume, GError **error)
 static gboolean
 call_teachers (MienRun *self, GError **error)
 {
-  if ((self->recipe.teachers == NULL || self->recipe.teachers[0] == NULL || self->recipe.teacher_weight <= 0) && self->recipe.self_weight <= 0)
-    return TRUE;
   self->teachers = mien_distil_new (&self->recipe, self->threads, error);
   return self->teachers != NULL;
 }
@@ -228,7 +226,7 @@ call_teachers (MienRun *self, GError **error)
 static gboolean
 ask_teachers (MienRun *self, const MienBatch *batch, GError **error)
 {
-  return self->teachers == NULL || mien_distil_blend (self->teachers, batch, self->mean, self->std, error);
+  return mien_distil_blend (self->teachers, batch, self->mean, self->std, error);
 }
 
 static void
@@ -379,7 +377,7 @@ follow_itself (MienRun *self, MienModel *model, GError **error)
 {
   g_autoptr (MienModel) own = NULL;
 
-  if (self->teachers == NULL || self->recipe.self_weight <= 0)
+  if (self->recipe.self_weight <= 0)
     return TRUE;
   own = model != NULL ? mien_model_ref (model) : mien_run_export (self, error);
   return own != NULL && mien_distil_follow (self->teachers, own, self->epoch, error);

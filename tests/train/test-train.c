@@ -168,6 +168,8 @@ make_bare_run (float first)
   MienRun *run = g_new0 (MienRun, 1);
 
   run->recipe = make_recipe ();
+  run->recipe.teachers = NULL;
+  run->teachers = mien_distil_new (&run->recipe, NULL, NULL);
   run->data_hash = g_strdup ("none");
   run->net = g_new0 (MienNet, 1);
   run->use = g_new0 (MienNet, 1);
