@@ -77,6 +77,8 @@ make_run (void)
   MienRun *run = g_new0 (MienRun, 1);
 
   run->recipe = *mien_recipe_find (mien_recipe_list ()[0]);
+  run->recipe.teachers = NULL;
+  run->teachers = mien_distil_new (&run->recipe, NULL, NULL);
   run->data_hash = g_strdup ("none");
   run->net = g_new0 (MienNet, 1);
   run->use = g_new0 (MienNet, 1);
