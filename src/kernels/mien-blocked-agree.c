@@ -53,7 +53,7 @@ compute (const MienBlockedKernels *kernels, const MienBlockedShape *shape, const
   if (ok) {
     const MienBlockedArgs args = { arrays[0], arrays[1], problem->bias, arrays[2], arrays[3] };
     mien_blocked_from_plain (kernels, shape->n, shape->c, shape->h, shape->w, shape->x_halo, problem->x, arrays[0]);
-    mien_blocked_pack_conv (kernels, shape, problem->w, arrays[1]);
+    mien_blocked_pack_conv (kernels, shape, problem->w, arrays[1], NULL);
     mien_blocked_from_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->residual_halo, problem->residual, arrays[2]);
     kernels->conv (shape, &args, 0, mien_blocked_rows (kernels, shape, true));
     mien_blocked_to_plain (kernels, shape->n, shape->k, shape->p, shape->q, shape->y_halo, arrays[3], y);

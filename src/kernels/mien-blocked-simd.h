@@ -309,9 +309,16 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 
 #include "kernels/mien-pool-simd.h"
 #include "kernels/mien-mean-simd.h"
+#include "kernels/mien-pack-simd.h"
+
+static void
+pack (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end)
+{
+  pack_filters (shape, width, w, packed, first, end);
+}
 
 void
 NAME (blocked_kernels_init) (MienBlockedKernels *self)
 {
-  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, mean, conv_mean, separable };
+  *self = (MienBlockedKernels) { LANES, TILES ? 1 : GROUP, BF16, conv, stem, depth, max_pool, average_pool, pack, mean, conv_mean, separable };
 }

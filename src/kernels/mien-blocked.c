@@ -184,12 +184,34 @@ pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const 
       }
 }
 
-void
-mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed)
-{
-  const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
+typedef struct {
+  const MienBlockedKernels *kernels;
+  const MienBlockedShape *shape;
+  const float *w;
+  void *packed;
+  int width, n_groups, n_tasks;
+} PackJob;
 
-  pack_conv (self, shape, &(Weights) { w, shape->c * taps, taps, 1 }, packed);
+static void
+pack_task (void *data, int task, int thread)
+{
+  const PackJob *job = data;
+
+  job->kernels->pack (job->shape, job->width, job->w, job->packed, job->n_groups * task / job->n_tasks, job->n_groups * (task + 1) / job->n_tasks);
+}
+
+void
+mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed, MienThreads *threads)
+{
+  enum { KERNEL_TAPS = 9 };
+  const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
+  const int group = mien_blocked_group (self, shape->k), n_groups = blocks_of (self, shape->k) / group, n_threads = mien_threads_count (threads);
+  PackJob job = { self, shape, w, packed, group * self->lanes, n_groups, n_groups < n_threads ? n_groups : n_threads };
+
+  if (taps <= KERNEL_TAPS)
+    mien_threads_run (threads, pack_task, &job, job.n_tasks);
+  else
+    pack_conv (self, shape, &(Weights) { w, shape->c * taps, taps, 1 }, packed);
 }
 
 void

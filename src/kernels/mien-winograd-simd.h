@@ -2,6 +2,7 @@
 /* The kernels of mien-winograd.h written once with the compiler's vector types; a file per instruction set sets LANES, NAME and BF16 as
  * for mien-blocked-simd.h, and
  *   MOST      tiles whose products with 2 blocks of output channels fit the registers: 2 x MOST sums, 2 vectors of weights, 1 value */
+#include "kernels/mien-pack-simd.h"
 #include "kernels/mien-transform-simd.h"
 #include "kernels/mien-winograd.h"
 
@@ -64,35 +65,39 @@ transform_filter (const int m, const Vec *w, const int step, Vec *u, const int u
 INLINE Vec
 load_apart (const float *x, ptrdiff_t step)
 {
-#if LANES == 16
-  return (Vec) { x[0], x[step], x[2 * step], x[3 * step], x[4 * step], x[5 * step], x[6 * step], x[7 * step], x[8 * step], x[9 * step], x[10 * step],
-                 x[11 * step], x[12 * step], x[13 * step], x[14 * step], x[15 * step] };
-#elif LANES == 8
-  return (Vec) { x[0], x[step], x[2 * step], x[3 * step], x[4 * step], x[5 * step], x[6 * step], x[7 * step] };
-#else
-  return (Vec) { x[0], x[step], x[2 * step], x[3 * step] };
-#endif
+  float all[LANES];
+
+  for (int l = 0; l < LANES; l++)
+    all[l] = x[l * step];
+  return load (all);
 }
 
-/* G w G^T of a block of output channels and an input channel; 0 beyond either. */
+/* Filters of the gradient: w[C][K][3][3], turned. */
 INLINE void
-transform_filters (const MienBlockedShape *shape, const int rows, const int columns, const MienWinogradFilters *filters, int k, int c, Vec *u)
+read_flipped (const MienWinogradFilters *filters, int n_k, int n_c, Vec *taps)
 {
-  const float *w = filters->w + k * filters->k_step + c * filters->c_step;
-  const int n_k = c >= shape->c ? 0 : shape->k - k < LANES ? shape->k - k : LANES, wide = columns + 2;
-  Vec taps[9], half[18];
+  const float *w = filters->w;
 
-  if (n_k == LANES) {
-    for (int tap = 0; tap < 9; tap++)
-      taps[tap] = load_apart (w + (filters->flipped ? 8 - tap : tap), filters->k_step);
-  } else {
-    float lanes[9][LANES] = { 0 };
-    for (int l = 0; l < n_k; l++, w += filters->k_step)
-      for (int tap = 0; tap < 9; tap++)
-        lanes[tap][l] = w[filters->flipped ? 8 - tap : tap];
-    for (int tap = 0; tap < 9; tap++)
-      taps[tap] = load (lanes[tap]);
-  }
+  for (int c = 0; c < LANES; c++, w += filters->c_step, taps += 9)
+    for (int tap = 0; tap < 9; tap++) {
+      float lanes[LANES] = { 0 };
+      if (c < n_c && n_k == LANES) {
+        taps[tap] = load_apart (w + 8 - tap, filters->k_step);
+        continue;
+      }
+      for (int l = 0; l < n_k && c < n_c; l++)
+        lanes[l] = w[l * filters->k_step + 8 - tap];
+      taps[tap] = load (lanes);
+    }
+}
+
+/* G w G^T of a block of output channels and an input channel. */
+INLINE void
+transform_filters (const int rows, const int columns, const Vec *taps, Vec *u)
+{
+  const int wide = columns + 2;
+  Vec half[18];
+
   for (int s = 0; s < 3; s++)
     transform_filter (rows, taps + s, 3, half + s, 3);
   for (int r = 0; r < rows + 2; r++)
@@ -104,26 +109,38 @@ transform_weights (const MienBlockedShape *shape, const int rows, const int colu
                    int first, int end)
 {
   const int parts = (rows + 2) * (columns + 2), blocks = blocks_of (shape->k), n_channels = bf16 ? (shape->c + 1) / 2 * 2 : shape->c;
+  const int together = bf16 ? 2 : 1;
 
   for (int k = first * GROUP; k < end * GROUP && k < blocks; k++) {
     const int start = k / GROUP * GROUP, g = k - start, G = blocks - start < GROUP ? blocks - start : GROUP;
+    const int n_k = shape->k - k * LANES < LANES ? shape->k - k * LANES : LANES;
     const ptrdiff_t part_step = (ptrdiff_t) n_channels * G * LANES, at = (ptrdiff_t) start * LANES * parts * n_channels;
+    Vec taps[LANES * 9];
+    for (int c = 0; c < n_channels; c += together) {
+      if (c % LANES == 0) {
+        const int n_c = shape->c - c < LANES ? shape->c - c : LANES;
+        MienWinogradFilters here = *filters;
+        here.w += (ptrdiff_t) k * LANES * filters->k_step + c * filters->c_step;
+        if (filters->flipped)
+          read_flipped (&here, n_k, n_c, taps);
+        else
+          read_filters (here.w, here.k_step, 9, n_k, n_c, taps);
+      }
+      Vec even[36];
+      transform_filters (rows, columns, taps + c % LANES * 9, even);
 #if BF16
-    for (int c = 0; bf16 && c < n_channels; c += 2) {
-      Elem *u = (Elem *) packed + at + (c * G + 2 * g) * LANES;
-      Vec even[36], odd[36];
-      transform_filters (shape, rows, columns, filters, k * LANES, c, even);
-      transform_filters (shape, rows, columns, filters, k * LANES, c + 1, odd);
-      for (int part = 0; part < parts; part++, u += part_step)
-        write_zipped (u, even[part], odd[part]);
-    }
+      if (bf16) {
+        Elem *u = (Elem *) packed + at + (c * G + 2 * g) * LANES;
+        Vec odd[36];
+        transform_filters (rows, columns, taps + (c % LANES + 1) * 9, odd);
+        for (int part = 0; part < parts; part++, u += part_step)
+          write_zipped (u, even[part], odd[part]);
+        continue;
+      }
 #endif
-    for (int c = 0; !bf16 && c < n_channels; c++) {
       float *u = (float *) packed + at + (c * G + g) * LANES;
-      Vec parts_of_c[36];
-      transform_filters (shape, rows, columns, filters, k * LANES, c, parts_of_c);
       for (int part = 0; part < parts; part++, u += part_step)
-        store (u, parts_of_c[part]);
+        store (u, even[part]);
     }
   }
 }

@@ -226,7 +226,7 @@ check_conv_mean (MienCheck *check)
         }
         want[i] = (float) (sum / area);
       }
-      mien_blocked_pack_conv (&kernels, &shape, w, packed);
+      mien_blocked_pack_conv (&kernels, &shape, w, packed, NULL);
       mien_blocked_from_plain (&kernels, shape.n, shape.c, shape.h, shape.w, shape.x_halo, x, blocked);
       const MienBlockedArgs args = { blocked, packed, round % 3 == 0 ? NULL : bias, NULL, got };
       kernels.conv_mean (&shape, &args, sums);
@@ -304,7 +304,7 @@ check_kind (MienCheck *check, Kind kind, Table table)
     void *packed = NULL;
     if (kind == CONV) {
       packed = mien_check_output (check, mien_blocked_conv_size (&kernels, &shape));
-      mien_blocked_pack_conv (&kernels, &shape, w, packed);
+      mien_blocked_pack_conv (&kernels, &shape, w, packed, NULL);
     } else if (kind == STEM) {
       packed = mien_check_output (check, mien_blocked_stem_size (&kernels, &shape));
       mien_blocked_pack_stem (&kernels, &shape, w, packed);

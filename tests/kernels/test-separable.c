@@ -155,7 +155,7 @@ check_separable_of (MienCheck *check, gboolean bf16)
     float *depth_w = mien_check_output (check, mien_blocked_depth_size (&kernels, &depth));
     float *point_w = mien_check_output (check, (mien_blocked_conv_size (&kernels, &point) * elem + 3) / 4);
     mien_blocked_pack_depth (&kernels, &depth, w1, depth_w);
-    mien_blocked_pack_conv (&kernels, &point, w2, point_w);
+    mien_blocked_pack_conv (&kernels, &point, w2, point_w, NULL);
     MienBlockedSeparable layer = { depth, point, depth_w, bias1, point_w, bias2, 0 };
     const gsize buffer_bytes = mien_blocked_separable_buffer (&kernels, &layer);
     g_assert_cmpint (layer.n_rows, >, 0);

@@ -147,7 +147,7 @@ pack_task (void *data, int task, int thread)
   const float *w = self->ctx->in[1]->data;
 
   mien_blocked_pack_conv (self->blocked, &shape, w + (gsize) task * whole.k * shape.c * shape.r * shape.s,
-                          self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
+                          self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)), NULL);
 }
 
 static void

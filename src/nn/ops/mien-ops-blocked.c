@@ -231,7 +231,7 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
     state->kind = mien_winograd_choose (state->winograd, shape);
   if (state->kind.rows == 0) {
     state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (mien_blocked_op_type (ctx)));
-    mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed);
+    mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed, ctx->threads);
     if (shape->pool)
       prepare_pool (ctx, state, prep);
     return;

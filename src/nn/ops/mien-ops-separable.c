@@ -86,7 +86,7 @@ prepare_separable (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   float *depth_w = g_aligned_alloc (mien_blocked_depth_size (kernels, depth), sizeof *depth_w, 64);
   void *point_w = g_aligned_alloc (mien_blocked_conv_size (kernels, point), kernels->bf16 ? 2 : 4, 64);
   mien_blocked_pack_depth (kernels, depth, ctx->in[1]->data, depth_w);
-  mien_blocked_pack_conv (kernels, point, ctx->in[2]->data, point_w);
+  mien_blocked_pack_conv (kernels, point, ctx->in[2]->data, point_w, ctx->threads);
   layer->depth_w = depth_w;
   layer->point_w = point_w;
   layer->depth_bias = mien_blocked_op_dup_bias (ctx, 4, depth->k);
