@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A fork-join pool: the caller publishes a loop by raising `generation`, everybody takes the indices of a share of its own and then
- * what is left of the others', and the caller waits until `busy` is back at zero. Spinning bridges the gaps between the layers of one network, and takes no
- * lock: who goes to sleep says so (n_sleeping, waiting) before a last look at what is waited for, and who changes that looks for
- * sleepers afterwards. Both in sequentially consistent order, so that one of the two sees the other. */
+/* A fork-join pool: the caller fills the shares and raises `generation`, everybody takes the indices of a share of its own and then
+ * what is left of the others', and the caller waits until all indices are done: not for workers that took none, which may be asleep, or wait for a
+ * processor. Such a worker may come when the next loop is under way, and helps with that one: whoever takes an index out of a share finds the loop
+ * that it belongs to, because that loop cannot end before.
+ *
+ * Spinning bridges the gaps between the layers of one network, and takes no lock: who goes to sleep says so (n_sleeping, waiting) before a last
+ * look at what is waited for, and who changes that looks for sleepers afterwards. Both in sequentially consistent order, so that one of the two sees
+ * the other. */
 #include "kernels/mien-threads.h"
 
 #include <pthread.h>
@@ -30,18 +34,18 @@ typedef struct {
 
 /* The indices t, t + n_threads, ... of thread t: what the same pictures or channels need tends to be in the cache of who had them before. */
 typedef struct {
-  _Alignas (LINE) atomic_int n_taken;
+  _Alignas (LINE) atomic_int n_left; /* to be taken; less than 0 when others found none */
 } Share;
 
 struct _MienThreads {
-  /* What workers look at: the loop at hand, written by the caller before it raises generation. */
+  /* What workers look at: the loop at hand, written by the caller before it fills the shares. */
   _Alignas (LINE) atomic_uint generation;
   MienTaskFn fn;
   void *data;
   int n_tasks;
 
-  /* what the caller looks at */
-  _Alignas (LINE) atomic_int busy;
+  /* what the caller looks at: tasks that are not done */
+  _Alignas (LINE) atomic_int n_open;
 
   _Alignas (LINE) int n_threads;
   Worker *workers;
@@ -56,6 +60,12 @@ struct _MienThreads {
   int caller_cpu;    /* the processor that the workers keep off, -1: none yet */
 };
 
+static int
+share_of (const MienThreads *self, int n_tasks, int owner)
+{
+  return (n_tasks - owner + self->n_threads - 1) / self->n_threads;
+}
+
 /* The own share first. A processor that others use too, or that runs slower, is then not waited for. */
 static void
 run_tasks (MienThreads *self, int thread)
@@ -64,11 +74,17 @@ run_tasks (MienThreads *self, int thread)
 
   for (int k = 0; k < n; k++) {
     const int owner = (thread + k) % n;
-    atomic_int *n_taken = &self->shares[owner].n_taken;
-    while (owner + n * atomic_load_explicit (n_taken, memory_order_relaxed) < self->n_tasks) {
-      const int task = owner + n * atomic_fetch_add_explicit (n_taken, 1, memory_order_relaxed);
-      if (task < self->n_tasks)
-        self->fn (self->data, task, thread);
+    atomic_int *n_left = &self->shares[owner].n_left;
+    while (atomic_load_explicit (n_left, memory_order_relaxed) > 0) {
+      const int left = atomic_fetch_sub_explicit (n_left, 1, memory_order_acquire);
+      if (left <= 0)
+        break;
+      self->fn (self->data, owner + n * (share_of (self, self->n_tasks, owner) - left), thread);
+      if (atomic_fetch_sub (&self->n_open, 1) == 1 && atomic_load (&self->waiting)) {
+        pthread_mutex_lock (&self->lock);
+        pthread_cond_signal (&self->done);
+        pthread_mutex_unlock (&self->lock);
+      }
     }
   }
 }
@@ -103,11 +119,6 @@ work (void *data)
     if (atomic_load (&self->stop))
       return NULL;
     run_tasks (self, worker->index);
-    if (atomic_fetch_sub (&self->busy, 1) == 1 && atomic_load (&self->waiting)) {
-      pthread_mutex_lock (&self->lock);
-      pthread_cond_signal (&self->done);
-      pthread_mutex_unlock (&self->lock);
-    }
   }
 }
 
@@ -215,17 +226,17 @@ mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks)
   self->fn = fn;
   self->data = data;
   self->n_tasks = n_tasks;
+  atomic_store_explicit (&self->n_open, n_tasks, memory_order_relaxed);
   for (int i = 0; i < self->n_threads; i++)
-    atomic_store_explicit (&self->shares[i].n_taken, 0, memory_order_relaxed);
-  atomic_store_explicit (&self->busy, self->n_threads - 1, memory_order_relaxed);
+    atomic_store_explicit (&self->shares[i].n_left, share_of (self, n_tasks, i), memory_order_release);
   raise_generation (self);
   run_tasks (self, 0);
-  for (int i = 0; i < SPINS && atomic_load_explicit (&self->busy, memory_order_acquire) > 0; i++)
+  for (int i = 0; i < SPINS && atomic_load_explicit (&self->n_open, memory_order_acquire) > 0; i++)
     pause_cpu ();
-  if (atomic_load_explicit (&self->busy, memory_order_acquire) > 0) {
+  if (atomic_load_explicit (&self->n_open, memory_order_acquire) > 0) {
     pthread_mutex_lock (&self->lock);
     atomic_store (&self->waiting, true);
-    while (atomic_load (&self->busy) > 0)
+    while (atomic_load (&self->n_open) > 0)
       pthread_cond_wait (&self->done, &self->lock);
     atomic_store (&self->waiting, false);
     pthread_mutex_unlock (&self->lock);

@@ -74,11 +74,33 @@ test_takes_over (void)
   }
 }
 
+/* Workers that come late for one loop are there for the next, whose data are others. */
+static void
+test_loops_at_once (void)
+{
+  enum { LOOPS = 20000, MOST = 9 };
+
+  for (int n_threads = 2; n_threads <= 5; n_threads++) {
+    MienThreads *threads = mien_threads_new (n_threads);
+    Counts counts[2] = { { .n_threads = n_threads }, { .n_threads = n_threads } };
+    int expected[2][MOST] = { 0 };
+    for (int loop = 0; loop < LOOPS; loop++) {
+      const int n_tasks = 2 + loop % (MOST - 1);
+      mien_threads_run (threads, count_task, &counts[loop % 2], n_tasks);
+      for (int i = 0; i < MOST; i++)
+        g_assert_cmpint (atomic_load (&counts[loop % 2].runs[i]), ==, expected[loop % 2][i] += i < n_tasks);
+    }
+    g_assert_false (atomic_load (&counts[0].wrong_thread) || atomic_load (&counts[1].wrong_thread));
+    mien_threads_free (threads);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/threads/every-index-once", test_every_index_once);
   g_test_add_func ("/threads/takes-over", test_takes_over);
+  g_test_add_func ("/threads/loops-at-once", test_loops_at_once);
   return g_test_run ();
 }
