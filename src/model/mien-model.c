@@ -176,6 +176,7 @@ make_plan (const MienModel *self, int batch, MienPlanOptions options, GError **e
     return NULL;
   }
   options.max_bytes = MIEN_MODEL_MAX_PLAN_BYTES;
+  options.paced = TRUE;
   options.max_macs = MIN (MIEN_MODEL_MAX_MACS * batch, MIEN_PLAN_MAX_MACS);
   mien_model_get_input_shape (self, batch, &shape);
   plan = mien_plan_new (self->graph, &shape, &options, error);

@@ -4,7 +4,9 @@
 
 #include <glib/gi18n-lib.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "nn/mien-pace.h"
 #include "nn/mien-plan-private.h"
 
 typedef struct {
@@ -19,6 +21,8 @@ struct _MienContext {
   gsize *room;         /* bytes that the buffer of a dynamic value has */
   gsize room_bytes;    /* of all of them */
   double macs;         /* of this run */
+  MienThreads *threads;
+  MienPace pace;
   Ready *ready;        /* one a step */
   const MienTensor **in;
   MienTensor **out;
@@ -86,6 +90,7 @@ mien_context_new (MienPlan *plan, GError **error)
   MienContext *self = g_new0 (MienContext, 1);
 
   self->plan = mien_plan_ref (plan);
+  self->threads = plan->threads;
   self->arena = aligned_alloc (64, (plan->arena_bytes + 127) / 64 * 64);
   if (self->arena == NULL) {
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("no memory: the network needs %.2f GB"), (double) plan->arena_bytes / 1e9);
@@ -117,13 +122,21 @@ mien_context_free (MienContext *self)
   g_free (self);
 }
 
+static void
+give_threads (MienContext *self, MienThreads *threads)
+{
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    self->ready[i].ctx.threads = threads;
+}
+
 gboolean
 mien_context_set_threads (MienContext *self, MienThreads *threads)
 {
   if (mien_threads_count (threads) > self->plan->n_threads)
     return FALSE;
-  for (guint i = 0; i < self->plan->steps->len; i++)
-    self->ready[i].ctx.threads = threads;
+  self->threads = threads;
+  self->pace = MIEN_PACE_INIT;
+  give_threads (self, threads);
   return TRUE;
 }
 
@@ -238,11 +251,9 @@ bind_inputs (MienContext *self, const MienTensor *const *inputs, GError **error)
   return TRUE;
 }
 
-gboolean
-mien_context_run (MienContext *self, const MienTensor *const *inputs, GError **error)
+static gboolean
+run_steps (MienContext *self, GError **error)
 {
-  if (!bind_inputs (self, inputs, error))
-    return FALSE;
   self->macs = self->plan->macs;
   for (guint i = 0; i < self->plan->steps->len; i++) {
     Ready *ready = &self->ready[i];
@@ -255,6 +266,31 @@ mien_context_run (MienContext *self, const MienTensor *const *inputs, GError **e
       return FALSE;
     }
   }
+  return TRUE;
+}
+
+static gint64
+now_ns (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (gint64) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+gboolean
+mien_context_run (MienContext *self, const MienTensor *const *inputs, GError **error)
+{
+  if (!bind_inputs (self, inputs, error))
+    return FALSE;
+  if (!self->plan->paced || mien_threads_count (self->threads) == 1)
+    return run_steps (self, error);
+
+  const gint64 start = now_ns ();
+  give_threads (self, mien_pace_next (&self->pace) ? self->threads : NULL);
+  if (!run_steps (self, error))
+    return FALSE;
+  mien_pace_took (&self->pace, now_ns () - start);
   return TRUE;
 }
 

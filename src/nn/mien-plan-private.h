@@ -37,6 +37,7 @@ struct _MienPlan {
   MienKernels kernels;
   MienThreads *threads; /* (nullable) (borrowed) */
   int n_threads;        /* the most that a context may have */
+  gboolean paced;
   MienPages *pages;     /* packed weights */
   int n_values;
   MienPlanValue *values;

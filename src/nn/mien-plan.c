@@ -309,6 +309,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   g_atomic_ref_count_init (&self->ref_count);
   mien_kernels_init (&self->kernels, options->cpu);
   self->threads = options->threads;
+  self->paced = options->paced;
   self->n_threads = MAX (options->n_threads, mien_threads_count (options->threads));
   self->pages = mien_pages_new ();
   self->max_bytes = options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES;

@@ -39,6 +39,7 @@ typedef struct {
   MienPrecision precision;
   gboolean shapes_only; /* for mien_plan_get_value(); nothing is packed, and contexts of it do not run */
   gboolean let_go;      /* weights that were packed lose their contents (mien_tensor_let_go()): nobody else may need the graph's tensors */
+  gboolean paced;       /* contexts take one thread where more are not faster (nn/mien-pace.h); answers are the same */
   gboolean no_passes;   /* run the graph as it is: no folding, no fusion (tests) */
 } MienPlanOptions;
 

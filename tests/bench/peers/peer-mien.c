@@ -46,7 +46,7 @@ open_mien (const PeerJob *job, GError **error)
 {
   const int slice = job->batch % SLICE == 0 ? SLICE : job->batch;
   const MienShape shape = mien_shape (4, slice, 1, 48, 48);
-  MienPlanOptions options = { .cpu = job->level };
+  MienPlanOptions options = { .cpu = job->level, .paced = TRUE };
   Engine *self = g_new0 (Engine, 1);
 
   if (job->precision == PEER_BF16 && job->level >= MIEN_CPU_BF16 && mien_cpu_detect () >= MIEN_CPU_BF16)
