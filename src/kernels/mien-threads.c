@@ -32,7 +32,7 @@ typedef struct {
   int index; /* 1 .. n_threads - 1; the caller is 0 */
 } Worker;
 
-/* The indices t, t + n_threads, ... of thread t: what the same pictures or channels need tends to be in the cache of who had them before. */
+/* Thread t has the t-th of n_threads equal parts of the indices: the same pictures, rows or channels from loop to loop, which are in its cache. */
 typedef struct {
   _Alignas (LINE) atomic_int n_left; /* to be taken; less than 0 when others found none */
 } Share;
@@ -61,9 +61,9 @@ struct _MienThreads {
 };
 
 static int
-share_of (const MienThreads *self, int n_tasks, int owner)
+first_of (const MienThreads *self, int n_tasks, int owner)
 {
-  return (n_tasks - owner + self->n_threads - 1) / self->n_threads;
+  return (int) ((long) n_tasks * owner / self->n_threads);
 }
 
 /* The own share first. A processor that others use too, or that runs slower, is then not waited for. */
@@ -79,7 +79,7 @@ run_tasks (MienThreads *self, int thread)
       const int left = atomic_fetch_sub_explicit (n_left, 1, memory_order_acquire);
       if (left <= 0)
         break;
-      self->fn (self->data, owner + n * (share_of (self, self->n_tasks, owner) - left), thread);
+      self->fn (self->data, first_of (self, self->n_tasks, owner + 1) - left, thread);
       if (atomic_fetch_sub (&self->n_open, 1) == 1 && atomic_load (&self->waiting)) {
         pthread_mutex_lock (&self->lock);
         pthread_cond_signal (&self->done);
@@ -228,7 +228,7 @@ mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks)
   self->n_tasks = n_tasks;
   atomic_store_explicit (&self->n_open, n_tasks, memory_order_relaxed);
   for (int i = 0; i < self->n_threads; i++)
-    atomic_store_explicit (&self->shares[i].n_left, share_of (self, n_tasks, i), memory_order_release);
+    atomic_store_explicit (&self->shares[i].n_left, first_of (self, n_tasks, i + 1) - first_of (self, n_tasks, i), memory_order_release);
   raise_generation (self);
   run_tasks (self, 0);
   for (int i = 0; i < SPINS && atomic_load_explicit (&self->n_open, memory_order_acquire) > 0; i++)

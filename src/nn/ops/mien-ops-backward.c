@@ -140,10 +140,8 @@ mien_backward_n_pieces (const MienBackwardOp *self)
 void
 mien_backward_piece (const MienBackwardOp *self, int n, int piece, int *first, int *end)
 {
-  const int place = piece % self->n_tasks * PIECES + piece / self->n_tasks;
-
-  *first = mien_backward_first_of (n, place, mien_backward_n_pieces (self));
-  *end = mien_backward_first_of (n, place + 1, mien_backward_n_pieces (self));
+  *first = mien_backward_first_of (n, piece, mien_backward_n_pieces (self));
+  *end = mien_backward_first_of (n, piece + 1, mien_backward_n_pieces (self));
 }
 
 /* The small ones */

@@ -44,8 +44,7 @@ gboolean mien_backward_check_types (MienOpCtx *ctx, GError **error);
 /* The first of a task's share of n. */
 int mien_backward_first_of (int n, int task, int n_tasks);
 
-/* The same in smaller pieces, so that who is done can take over from who is not: for what is not added up. Piece i lies in the share of task
- * i % n_tasks, so that a thread goes through its own in order. */
+/* The same in smaller pieces, so that who is done can take over from who is not: for what is not added up. */
 int mien_backward_n_pieces (const MienBackwardOp *self);
 void mien_backward_piece (const MienBackwardOp *self, int n, int piece, int *first, int *end);
 
