@@ -71,6 +71,7 @@ static void
 run_tasks (MienThreads *self, int thread)
 {
   const int n = self->n_threads;
+  int n_done = 0;
 
   for (int k = 0; k < n; k++) {
     const int owner = (thread + k) % n;
@@ -80,12 +81,13 @@ run_tasks (MienThreads *self, int thread)
       if (left <= 0)
         break;
       self->fn (self->data, first_of (self, self->n_tasks, owner + 1) - left, thread);
-      if (atomic_fetch_sub (&self->n_open, 1) == 1 && atomic_load (&self->waiting)) {
-        pthread_mutex_lock (&self->lock);
-        pthread_cond_signal (&self->done);
-        pthread_mutex_unlock (&self->lock);
-      }
+      n_done++;
     }
+  }
+  if (n_done > 0 && atomic_fetch_sub (&self->n_open, n_done) == n_done && atomic_load (&self->waiting)) {
+    pthread_mutex_lock (&self->lock);
+    pthread_cond_signal (&self->done);
+    pthread_mutex_unlock (&self->lock);
   }
 }
 

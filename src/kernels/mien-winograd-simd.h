@@ -480,8 +480,10 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
 #define SWITCH_KIND(CALL, subject, kind, ...)                \
   if ((kind).bf16 && (kind).columns == 2)              \
     CALL (subject, 2, 2, true, __VA_ARGS__);             \
-  else if ((kind).bf16)                                \
+  else if ((kind).bf16 && (kind).rows == 2)            \
     CALL (subject, 2, 4, true, __VA_ARGS__);             \
+  else if ((kind).bf16)                                \
+    CALL (subject, 4, 4, true, __VA_ARGS__);             \
   else if ((kind).rows == 2)                           \
     CALL (subject, 2, 2, false, __VA_ARGS__);            \
   else                                                 \

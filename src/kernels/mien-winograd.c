@@ -138,15 +138,16 @@ cost (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogr
 }
 
 MienWinogradKind
-mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape)
+mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool rough)
 {
-  static const MienWinogradKind kinds[] = { { 2, 2, false }, { 4, 4, false }, { 2, 2, true }, { 2, 4, true } };
+  static const MienWinogradKind kinds[] = { { 2, 2, false }, { 4, 4, false }, { 2, 2, true }, { 2, 4, true }, { 4, 4, true } };
+  const int n_kinds = !self->bf16 ? 2 : rough ? 5 : 4;
   MienWinogradKind best = { 0, 0, false };
 
   if (self->lanes == 0 || shape->r != 3 || shape->s != 3 || shape->stride_h != 1 || shape->stride_w != 1 || shape->dilation_h != 1 ||
       shape->dilation_w != 1)
     return best;
-  for (int i = 0; i < (self->bf16 ? 4 : 2); i++)
+  for (int i = 0; i < n_kinds; i++)
     if (cost (self, shape, kinds[i]) < cost (self, shape, best))
       best = kinds[i];
   return best;

@@ -25,7 +25,7 @@
 #include "kernels/mien-threads.h"
 
 typedef struct {
-  int rows, columns; /* of a tile of results: 2 x 2 or 4 x 4, 2 x 2 or 2 x 4 with bf16; 0: the direct kernel is faster, or the shape is another one */
+  int rows, columns; /* of a tile of results: 2 x 2 or 4 x 4, with bf16 also 2 x 4; 0: the direct kernel is faster, or the shape is another one */
   bool bf16;         /* V and U */
 } MienWinogradKind;
 
@@ -78,8 +78,8 @@ typedef struct {
   MienWinogradGradWeightsFn grad_weights;
 } MienWinogradKernels;
 
-/* How this layer is fastest. Depends on the shape alone. */
-MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape);
+/* How this layer is fastest. Depends on the shape alone. rough: errors of 4 x 4 with bf16 are welcome, too, for training. */
+MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool rough);
 
 /* Bytes of U, and computing it from w[K][C][3][3], or for the gradient: from w[C][K][3][3], flipped. */
 size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "nn/mien-pace.h"
+#include "nn/mien-pages.h"
 #include "nn/mien-plan-private.h"
 
 typedef struct {
@@ -91,7 +92,7 @@ mien_context_new (MienPlan *plan, GError **error)
 
   self->plan = mien_plan_ref (plan);
   self->threads = plan->threads;
-  self->arena = aligned_alloc (64, (plan->arena_bytes + 127) / 64 * 64);
+  self->arena = mien_pages_map (plan->arena_bytes + 64);
   if (self->arena == NULL) {
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("no memory: the network needs %.2f GB"), (double) plan->arena_bytes / 1e9);
     mien_context_free (self);
@@ -112,7 +113,8 @@ mien_context_free (MienContext *self)
   for (int v = 0; self->room != NULL && v < self->plan->n_values; v++)
     if (self->room[v] > 0)
       free (self->tensors[v].data);
-  free (self->arena);
+  if (self->arena != NULL)
+    mien_pages_unmap (self->arena, self->plan->arena_bytes + 64);
   g_free (self->tensors);
   g_free (self->room);
   g_free (self->ready);
