@@ -219,13 +219,13 @@ blocked_conv_grad (Tape *tape, const MienNode *node, int dy)
     if (biased && is_needed (tape, node, 2))
       give (tape, node->inputs[2], outputs[1]);
   }
-  if (is_needed (tape, node, 0)) {
-    const int inputs[] = { w, dy, x };
+  if (is_needed (tape, node, 0)) { /* adds to what is there on its way */
+    const int inputs[] = { w, dy, x, tape->grad[x] };
     int dx;
-    MienNode *grad = add_grad (tape, "TrainConvGradX", inputs, 3, &dx, 1);
+    MienNode *grad = add_grad (tape, "TrainConvGradX", inputs, inputs[3] >= 0 ? 4 : 3, &dx, 1);
     copy_window (node, grad);
     copy_layout (node, grad);
-    give (tape, x, dx);
+    tape->grad[x] = dx;
   }
   if (is_needed (tape, node, 1)) {
     const int inputs[] = { x, dy, w };

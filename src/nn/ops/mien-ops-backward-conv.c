@@ -84,12 +84,12 @@ winograd_bytes (const MienBackwardOp *self, const MienBlockedShape *shape)
 
 /* scratch: winograd_bytes() */
 static void
-run_winograd (const MienBackwardOp *self, const MienBlockedShape *shape, const void *x, const float *w, gboolean flipped, const float *bias, void *y, char *scratch)
+run_winograd (const MienBackwardOp *self, const MienBlockedShape *shape, const float *w, gboolean flipped, MienBlockedArgs args, char *scratch)
 {
   const MienWinogradKind kind = winograd_kind (self, shape);
-  const MienBlockedArgs args = { x, scratch, bias, NULL, y };
   MienThreads *threads = self->ctx->threads;
 
+  args.w = scratch;
   mien_winograd_pack (self->winograd, shape, kind, w, flipped, scratch, threads);
   mien_winograd_run (self->winograd, shape, kind, &args, scratch + mien_backward_aligned (mien_winograd_size (self->winograd, shape, kind)), threads);
 }
@@ -178,7 +178,8 @@ run_conv (MienOpCtx *ctx, GError **error)
   }
   self.packed = (char *) ctx->scratch + bias_bytes (&self);
   if (ctx->in[0]->shape.rank != 4 && winograd_kind (&self, &self.shape).rows > 0) {
-    run_winograd (&self, &self.shape, ctx->in[0]->data, ctx->in[1]->data, FALSE, self.norm.shift, ctx->out[0]->data, self.packed);
+    const MienBlockedArgs args = { ctx->in[0]->data, NULL, self.norm.shift, NULL, ctx->out[0]->data };
+    run_winograd (&self, &self.shape, ctx->in[1]->data, FALSE, args, self.packed);
     return TRUE;
   }
   if (ctx->in[0]->shape.rank == 4)
@@ -206,7 +207,7 @@ grad_x_shape (const MienBlockedShape *forward)
   shape.w = (forward->q - 1) * forward->stride_w + 1;
   shape.stride_h = shape.stride_w = 1;
   shape.x_halo = forward->y_halo;
-  shape.y_halo = forward->x_halo;
+  shape.y_halo = shape.residual_halo = forward->x_halo;
   shape.pad_top = forward->r - 1 - forward->pad_top;
   shape.pad_left = forward->s - 1 - forward->pad_left;
   return shape;
@@ -245,6 +246,8 @@ infer_grad_x (MienOpCtx *ctx, GError **error)
 
   if (!mien_backward_check_types (ctx, error) || !train_conv (ctx, 2, 0, &self, error))
     return FALSE;
+  if (mien_op_has (ctx, 3) && !mien_shape_equal (&ctx->in[2]->shape, &ctx->in[3]->shape))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "inputs that do not fit together");
   mien_op_out_like (ctx, 0, 2);
   return TRUE;
 }
@@ -290,6 +293,22 @@ flip_task (void *data, int task, int thread)
                                   self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
 }
 
+/* From a picture of dX on; dX may be added to what other nodes have given. */
+static MienBlockedArgs
+grad_x_args (const MienBackwardOp *self, const void *packed, int picture)
+{
+  const MienOpCtx *ctx = self->ctx;
+  const gsize elem = self->blocked->bf16 ? sizeof (guint16) : sizeof (float);
+  const gsize at = picture * elem * mien_blocked_size (self->blocked->lanes, 1, self->shape.c, self->shape.h, self->shape.w, self->shape.x_halo);
+
+  return (MienBlockedArgs) {
+    .x = ctx->in[1]->data,
+    .w = packed,
+    .residual = mien_op_has (ctx, 3) ? (const char *) ctx->in[3]->data + at : NULL,
+    .y = (char *) ctx->out[0]->data + at,
+  };
+}
+
 typedef struct {
   const MienBackwardOp *op;
   MienPlanes from, to;
@@ -325,7 +344,6 @@ grad_x_spread_winograd (const MienBackwardOp *self)
 {
   const MienBlockedShape shape = spread_shape (self);
   const MienWinogradKind kind = winograd_kind (self, &shape);
-  const gsize y_picture = mien_blocked_size (self->blocked->lanes, 1, shape.k, shape.p, shape.q, shape.y_halo) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float));
   Spread spread = spread_of (self);
   char *const u = self->ctx->scratch, *const scratch = u + mien_backward_aligned (mien_winograd_size (self->winograd, &shape, kind));
 
@@ -333,7 +351,8 @@ grad_x_spread_winograd (const MienBackwardOp *self)
   mien_winograd_pack (self->winograd, &shape, kind, self->ctx->in[0]->data, TRUE, u, self->ctx->threads);
   for (int done = 0; done < self->shape.n; done += shape.n) {
     spread.first = MIN (done, self->shape.n - shape.n); /* always as many: scratch is for that */
-    const MienBlockedArgs args = { spread.spread, u, NULL, NULL, (char *) self->ctx->out[0]->data + spread.first * y_picture };
+    MienBlockedArgs args = grad_x_args (self, u, spread.first);
+    args.x = spread.spread;
     mien_threads_run (self->ctx->threads, spread_task, &spread, shape.n);
     mien_winograd_run (self->winograd, &shape, kind, &args, scratch, self->ctx->threads);
   }
@@ -346,22 +365,20 @@ grad_x_task (void *data, int task, int thread)
   MienBlockedShape shape = grad_x_shape (&self->shape);
   const int n_rows = mien_blocked_rows (self->blocked, &shape, TRUE) / shape.n;
   const int first = mien_backward_first_of (shape.n, task, self->n_tasks), end = mien_backward_first_of (shape.n, task + 1, self->n_tasks);
-  const gsize elem = self->blocked->bf16 ? sizeof (guint16) : sizeof (float);
-  MienBlockedArgs args = { self->ctx->in[1]->data, self->packed, NULL, NULL, self->ctx->out[0]->data };
 
   if (!needs_spread (self)) {
+    const MienBlockedArgs args = grad_x_args (self, self->packed, 0);
     self->blocked->conv (&shape, &args, first * n_rows, end * n_rows);
     return;
   }
   const Spread spread = spread_of (self);
-  const gsize y_picture = mien_blocked_size (self->blocked->lanes, 1, shape.k, shape.p, shape.q, shape.y_halo) * elem;
   char *const one = self->scratch + task * spread_bytes (self);
   shape.n = 1;
   shape.x_halo = spread.to.halo;
-  args.x = one;
   for (int n = first; n < end; n++) {
     self->backward->spread (&spread.from, (const char *) self->ctx->in[1]->data + n * spread.from_size, self->shape.stride_h, &spread.to, one);
-    args.y = (char *) self->ctx->out[0]->data + n * y_picture;
+    MienBlockedArgs args = grad_x_args (self, self->packed, n);
+    args.x = one;
     self->blocked->conv (&shape, &args, 0, n_rows);
   }
 }
@@ -378,7 +395,7 @@ run_grad_x (MienOpCtx *ctx, GError **error)
     if (needs_spread (&self))
       grad_x_spread_winograd (&self);
     else
-      run_winograd (&self, &shape, ctx->in[1]->data, ctx->in[0]->data, TRUE, NULL, ctx->out[0]->data, ctx->scratch);
+      run_winograd (&self, &shape, ctx->in[0]->data, TRUE, grad_x_args (&self, NULL, 0), ctx->scratch);
     return TRUE;
   }
   self.packed = ctx->scratch;
@@ -488,7 +505,7 @@ run_grad_w (MienOpCtx *ctx, GError **error)
 const MienOp mien_ops_backward_conv[] = {
   { "mien", "TrainStem", 1, 0, 2, 3, 1, MIEN_OP_IMPURE, infer_conv, prepare_conv, run_conv },
   { "mien", "TrainConv", 1, 0, 2, 3, 1, MIEN_OP_IMPURE, infer_conv, prepare_conv, run_conv },
-  { "mien", "TrainConvGradX", 1, 0, 3, 3, 1, MIEN_OP_IMPURE, infer_grad_x, prepare_grad_x, run_grad_x },
+  { "mien", "TrainConvGradX", 1, 0, 3, 4, 1, MIEN_OP_IMPURE, infer_grad_x, prepare_grad_x, run_grad_x },
   { "mien", "TrainConvGradW", 1, 0, 3, 3, 1, MIEN_OP_IMPURE, infer_grad_w, prepare_grad_w, run_grad_w },
   { NULL },
 };

@@ -3,7 +3,7 @@
  * Conv and BatchNormTrain stood, mien-autodiff.c adds the others; files never hold them.
  *
  *   TrainStem (X, W, B?) -> Y                    X plain                    TrainConv (X, W, B?) -> Y            Y at least mien.lo
- *   TrainConvGradX (W, dY, X) -> dX              X for its shape            TrainConvGradW (X, dY, W) -> dW      X plain: of TrainStem
+ *   TrainConvGradX (W, dY, X, A?) -> dX          X for its shape; A added   TrainConvGradW (X, dY, W) -> dW      X plain: of TrainStem
  *   TrainBiasGrad (Y, dY, B) -> dZ, dB           of B and mien.lo above
  *   TrainNorm (X, scale, bias, residual?) -> Y, mean, var                   Y = max ((X - mean) / sqrt (var + epsilon) * scale + bias + residual, lo)
  *   TrainNormGrad (X, scale, bias, mean, var, dY, Y?) -> dX, dscale, dbias, dresidual?      with Y or mien.lo, dY counts only where Y > 0
