@@ -12,6 +12,8 @@ enum {
                * the last cache or memory, and a whole network with few pictures waits for them up to half of its time */
 };
 
+_Static_assert (AHEAD * GROUP * LANES * 4 <= MIEN_WINOGRAD_AHEAD, "what lies behind U is fetched");
+
 /* Where a tile lies. */
 typedef struct {
   int n, p, q; /* picture, first row and column of y */

@@ -81,6 +81,9 @@ typedef struct {
 /* How this layer is fastest. Depends on the shape alone. rough: errors of 4 x 4 with bf16 are welcome, too, for training. */
 MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool rough);
 
+/* So many bytes behind U may be fetched into caches, though not read. */
+enum { MIEN_WINOGRAD_AHEAD = 16384 };
+
 /* Bytes of U, and computing it from w[K][C][3][3], or for the gradient: from w[C][K][3][3], flipped. */
 size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind);
 void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, bool flipped, void *packed,
@@ -123,6 +126,16 @@ static inline size_t
 mien_winograd_m_step (int group, int lanes, int n_tiles)
 {
   return ((size_t) group * n_tiles + 1) * lanes;
+}
+
+/* Bytes from what one thread writes to what another does. Prefetchers run ahead into what lies behind, up to a page: there they would take lines out of
+ * the other's cache, again and again. */
+static inline size_t
+mien_winograd_apart (size_t n_bytes)
+{
+  enum { PAGE = 4096 };
+
+  return (n_bytes + PAGE - 1) / PAGE * PAGE + PAGE;
 }
 
 void mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu);      /* f32 */

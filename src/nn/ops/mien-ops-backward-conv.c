@@ -73,13 +73,17 @@ winograd_kind (const MienBackwardOp *self, const MienBlockedShape *shape)
   return self->winograd != NULL ? mien_winograd_choose (self->winograd, shape, true) : (MienWinogradKind) { 0 };
 }
 
+/* What lies behind them is asked for in advance by all threads, and so must be written by none. */
+static gsize
+filter_bytes (const MienBackwardOp *self, const MienBlockedShape *shape)
+{
+  return mien_backward_aligned (mien_winograd_size (self->winograd, shape, winograd_kind (self, shape)) + MIEN_WINOGRAD_AHEAD);
+}
+
 static gsize
 winograd_bytes (const MienBackwardOp *self, const MienBlockedShape *shape)
 {
-  const MienWinogradKind kind = winograd_kind (self, shape);
-
-  return mien_backward_aligned (mien_winograd_size (self->winograd, shape, kind)) +
-         mien_winograd_scratch (self->winograd, shape, kind, self->ctx->n_threads);
+  return filter_bytes (self, shape) + mien_winograd_scratch (self->winograd, shape, winograd_kind (self, shape), self->ctx->n_threads);
 }
 
 /* scratch: winograd_bytes() */
@@ -91,7 +95,7 @@ run_winograd (const MienBackwardOp *self, const MienBlockedShape *shape, const f
 
   args.w = scratch;
   mien_winograd_pack (self->winograd, shape, kind, w, flipped, scratch, threads);
-  mien_winograd_run (self->winograd, shape, kind, &args, scratch + mien_backward_aligned (mien_winograd_size (self->winograd, shape, kind)), threads);
+  mien_winograd_run (self->winograd, shape, kind, &args, scratch + filter_bytes (self, shape), threads);
 }
 
 /* Forward convolution: weights are packed at every run, for they change. */
@@ -345,7 +349,7 @@ grad_x_spread_winograd (const MienBackwardOp *self)
   const MienBlockedShape shape = spread_shape (self);
   const MienWinogradKind kind = winograd_kind (self, &shape);
   Spread spread = spread_of (self);
-  char *const u = self->ctx->scratch, *const scratch = u + mien_backward_aligned (mien_winograd_size (self->winograd, &shape, kind));
+  char *const u = self->ctx->scratch, *const scratch = u + filter_bytes (self, &shape);
 
   spread.spread = u + winograd_bytes (self, &shape);
   mien_winograd_pack (self->winograd, &shape, kind, self->ctx->in[0]->data, TRUE, u, self->ctx->threads);
