@@ -246,7 +246,7 @@ norm_grad (const MienPlanes *planes, const MienNormGradArgs *args, int first, in
   }
 }
 
-/* Sums, pools, spreading */
+/* Sums, pools, weaving */
 
 static void
 add (const MienPlanes *planes, const void *a, const void *b, void *y, int first, int end)
@@ -317,17 +317,34 @@ average_grad (const MienPlanes *planes, const float *dy, void *dx, int first, in
   }
 }
 
-static void
-spread (const MienPlanes *planes, const void *dy, int stride, const MienPlanes *to, void *result)
+/* Every stride-th pixel of a row. */
+INLINE void
+weave_row (const Elem *from, int n, int stride, const Elem *residual, Elem *y)
 {
-  const int blocks = blocks_of (planes->c);
+  for (int j = 0; j < n; j++)
+    for (int v = 0; v < LANES; v += WIDTH) {
+      const ptrdiff_t at = (ptrdiff_t) j * stride * LANES + v;
+      Vec value = from != NULL ? read_elems (from + j * LANES + v) : (Vec) { 0 };
+      if (residual != NULL)
+        value += read_elems (residual + at);
+      write_elems (y + at, value);
+    }
+}
 
-  memset (result, 0, plane_elems (to) * blocks * sizeof (Elem));
-  for (int i = 0; i < blocks; i++)
+static void
+weave (const MienPlanes *planes, int stride, int phase_halo, const void *const *phases, const void *residual, void *y)
+{
+  for (int i = 0; i < blocks_of (planes->c); i++) {
     for (int row = 0; row < planes->h; row++)
-      for (int q = 0; q < planes->w; q++)
-        memcpy ((Elem *) result + i * plane_elems (to) + row_at (to, row * stride) + q * stride * LANES,
-                (const Elem *) dy + i * plane_elems (planes) + row_at (planes, row) + q * LANES, LANES * sizeof (Elem));
+      for (int column = 0; column < stride; column++) {
+        const MienPlanes part = { 1, planes->c, (planes->h - row % stride + stride - 1) / stride, (planes->w - column + stride - 1) / stride, phase_halo };
+        const Elem *phase = phases[row % stride * stride + column];
+        const ptrdiff_t at = i * plane_elems (planes) + row_at (planes, row) + (ptrdiff_t) column * LANES;
+        weave_row (phase != NULL ? phase + i * plane_elems (&part) + row_at (&part, row / stride) : NULL, part.w, stride,
+                   residual != NULL ? (const Elem *) residual + at : NULL, (Elem *) y + at);
+      }
+    zero_around (planes, (Elem *) y + i * plane_elems (planes));
+  }
 }
 
 #if TILES
@@ -582,7 +599,7 @@ void
 NAME (backward_kernels_init) (MienBackwardKernels *self)
 {
   *self = (MienBackwardKernels) {
-    LANES, BF16, moments, normalise, grad_moments, norm_grad, add, max_pool_grad, average_grad, spread, conv_grad, stem_grad,
+    LANES, BF16, moments, normalise, grad_moments, norm_grad, add, max_pool_grad, average_grad, weave, conv_grad, stem_grad,
 #if TILES
     conv_grad_scratch,
 #else

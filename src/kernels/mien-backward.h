@@ -7,7 +7,7 @@
  * Moments  sums by channel, [2][C rounded up to lanes] doubles, added to: of x and x^2, or of dz and dz * (x - mean)
  * Conv     dw of mien_blocked_pack_conv()'s layout, f32 also for bfloat16 tensors (on tiles [K / lanes][C / lanes][R][S][lanes of K][lanes of C]):
  *          dw[k][c][r][s] = sum over n, p, q of dy[k][p][q] * x[c][p * stride + r * dilation - pad][likewise]; stem: the same with x plain f32, layout of mien_blocked_pack_stem()
- *          dx is a convolution with weights of mien_blocked_pack_conv_flipped(), of dy spread with zeros where the stride is not 1
+ *          dx is a convolution of dy with weights of mien_blocked_pack_conv_flipped(); with a stride, woven from several
  * Pool     maximum of 2 x 2: dy goes to the first pixel that equals the maximum
  *
  * Memory   arrays do not overlap; scratch: mien_backward_scratch() bytes, 64-byte aligned, one for each thread
@@ -51,7 +51,9 @@ typedef struct {
   void (*add) (const MienPlanes *planes, const void *a, const void *b, void *y, int first, int end);
   void (*max_pool_grad) (const MienPlanes *planes, const void *x, const void *dy, void *dx, int first, int end); /* planes of x */
   void (*average_grad) (const MienPlanes *planes, const float *dy, void *dx, int first, int end);                /* dy[N][C], of means over planes */
-  void (*spread) (const MienPlanes *planes, const void *dy, int stride, const MienPlanes *to, void *spread);     /* one picture: to.h = (h - 1) * stride + 1 or more */
+  /* One picture: y[i][j] = phases[i % stride * stride + j % stride][i / stride][j / stride] + residual[i][j]. Phases are as large as their part of
+   * planes, with a halo of their own; NULL: 0. */
+  void (*weave) (const MienPlanes *planes, int stride, int phase_halo, const void *const *phases, const void *residual, void *y);
   void (*conv_grad) (const MienBlockedShape *shape, const void *x, const void *dy, int first, int end, void *scratch, float *dw); /* adds */
   void (*stem_grad) (const MienBlockedShape *shape, const float *x, const void *dy, int first, int end, float *dw);              /* adds */
   size_t (*tile_scratch) (const MienBlockedShape *shape); /* of conv_grad on tiles; NULL: it is not on tiles */

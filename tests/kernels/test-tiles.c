@@ -63,25 +63,12 @@ typedef enum {
   N_WAYS
 } Way;
 
-/* Cycles of the multipliers, were they never waiting: 16 a multiplication. */
-static double
-count (const MienBlockedKernels *tiles, const MienBackwardKernels *backward, const Layer *layer, Way way, int n, double *useful)
+static void
+run_on_zeros (const MienBlockedKernels *tiles, const MienBackwardKernels *backward, const MienBlockedShape *shape, Way way)
 {
-  const int in = layer->size * layer->stride, pad = layer->kernel / 2;
-  MienBlockedShape shape = {
-    .n = n, .c = layer->c, .h = in, .w = in, .x_halo = 1, .k = layer->k, .p = layer->size, .q = layer->size, .y_halo = 1,
-    .r = layer->kernel, .s = layer->kernel, .stride_h = layer->stride, .stride_w = layer->stride, .dilation_h = 1, .dilation_w = 1,
-    .pad_top = pad, .pad_left = pad, .lo = -INFINITY, .hi = INFINITY,
-  };
-  if (way == GRAD_X) { /* as mien-ops-backward.c has it: of what was spread out */
-    shape.c = layer->k;
-    shape.k = layer->c;
-    shape.p = shape.q = in;
-    shape.stride_h = shape.stride_w = 1;
-  }
   const gsize sizes[] = {
-    mien_blocked_size (tiles->lanes, n, shape.c, in, in, 1), mien_blocked_size (tiles->lanes, n, shape.k, shape.p, shape.q, 1),
-    mien_blocked_conv_size (tiles, &shape) * (way == GRAD_W ? 2 : 1), mien_backward_scratch (backward, &shape) / 2,
+    mien_blocked_size (tiles->lanes, shape->n, shape->c, shape->h, shape->w, 1), mien_blocked_size (tiles->lanes, shape->n, shape->k, shape->p, shape->q, 1),
+    mien_blocked_conv_size (tiles, shape) * (way == GRAD_W ? 2 : 1), mien_backward_scratch (backward, shape) / 2,
   };
   void *arrays[G_N_ELEMENTS (sizes)];
 
@@ -89,13 +76,42 @@ count (const MienBlockedKernels *tiles, const MienBackwardKernels *backward, con
     const gsize n_bytes = (2 * sizes[i] + 63) / 64 * 64;
     arrays[i] = memset (g_aligned_alloc (1, n_bytes, 64), 0, n_bytes);
   }
-  memset (&mien_tile_counts, 0, sizeof mien_tile_counts);
   if (way == GRAD_W)
-    backward->conv_grad (&shape, arrays[0], arrays[1], 0, n, arrays[3], arrays[2]);
+    backward->conv_grad (shape, arrays[0], arrays[1], 0, shape->n, arrays[3], arrays[2]);
   else
-    tiles->conv (&shape, &(MienBlockedArgs) { .x = arrays[0], .w = arrays[2], .y = arrays[1] }, 0, mien_blocked_rows (tiles, &shape, TRUE));
+    tiles->conv (shape, &(MienBlockedArgs) { .x = arrays[0], .w = arrays[2], .y = arrays[1] }, 0, mien_blocked_rows (tiles, shape, TRUE));
   for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
     g_aligned_free (arrays[i]);
+}
+
+/* Cycles of the multipliers, were they never waiting: 16 a multiplication. */
+static double
+count (const MienBlockedKernels *tiles, const MienBackwardKernels *backward, const Layer *layer, Way way, int n, double *useful)
+{
+  const int stride = layer->stride, in = layer->size * stride, pad = layer->kernel / 2;
+  const MienBlockedShape shape = {
+    .n = n, .c = layer->c, .h = in, .w = in, .x_halo = 1, .k = layer->k, .p = layer->size, .q = layer->size, .y_halo = 1,
+    .r = layer->kernel, .s = layer->kernel, .stride_h = stride, .stride_w = stride, .dilation_h = 1, .dilation_w = 1,
+    .pad_top = pad, .pad_left = pad, .lo = -INFINITY, .hi = INFINITY,
+  };
+
+  memset (&mien_tile_counts, 0, sizeof mien_tile_counts);
+  if (way != GRAD_X)
+    run_on_zeros (tiles, backward, &shape, way);
+  /* As mien-ops-backward-strided.c has it: every stride-th tap, for every stride-th row and column of the input. */
+  for (int phase = 0; way == GRAD_X && phase < stride * stride; phase++) {
+    const int first[] = { (phase / stride + pad) % stride, (phase % stride + pad) % stride };
+    MienBlockedShape part = shape;
+    part.c = layer->k;
+    part.k = layer->c;
+    part.h = part.w = layer->size;
+    part.r = (layer->kernel - first[0] + stride - 1) / stride;
+    part.s = (layer->kernel - first[1] + stride - 1) / stride;
+    part.stride_h = part.stride_w = 1;
+    part.pad_top = part.pad_left = stride == 1 ? pad : 0;
+    if (part.r > 0 && part.s > 0)
+      run_on_zeros (tiles, backward, &part, way);
+  }
   g_assert_cmpint (mien_tile_counts.n_split, ==, 0);
   *useful = (double) n * layer->k * layer->size * layer->size * layer->c * layer->kernel * layer->kernel / (16 * 32);
   return 16.0 * (double) mien_tile_counts.n_multiplied;
@@ -111,7 +127,7 @@ test_share_of_peak (void)
     double least; /* share of the peak, in percent */
   } networks[] = {
     { "ref-simple3", FORWARD, 1, 80 }, { "ref-vgg", FORWARD, 1, 85 }, { "ref-resnet", FORWARD, 1, 85 },
-    { "ref-simple3", GRAD_X, 1, 80 },  { "ref-vgg", GRAD_X, 1, 85 },  { "ref-resnet", GRAD_X, 1, 70 },
+    { "ref-simple3", GRAD_X, 1, 80 },  { "ref-vgg", GRAD_X, 1, 85 },  { "ref-resnet", GRAD_X, 1, 85 },
     { "ref-simple3", GRAD_W, 8, 99 },  { "ref-vgg", GRAD_W, 8, 99 },  { "ref-resnet", GRAD_W, 8, 99 },
   };
   static const char *const ways[N_WAYS] = { "forward", "gradient of pictures", "gradient of weights" };

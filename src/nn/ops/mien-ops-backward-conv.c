@@ -194,9 +194,7 @@ run_conv (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
-/* dX: the convolution of dY, spread by the stride, with flipped weights. */
-
-enum { SPREAD_PICTURES = 8 };
+/* dX: the convolution of dY with turned weights; with a stride, mien-ops-backward-strided.c. */
 
 static MienBlockedShape
 grad_x_shape (const MienBlockedShape *forward)
@@ -207,9 +205,8 @@ grad_x_shape (const MienBlockedShape *forward)
   shape.c = forward->k;
   shape.p = forward->h;
   shape.q = forward->w;
-  shape.h = (forward->p - 1) * forward->stride_h + 1;
-  shape.w = (forward->q - 1) * forward->stride_w + 1;
-  shape.stride_h = shape.stride_w = 1;
+  shape.h = forward->p;
+  shape.w = forward->q;
   shape.x_halo = forward->y_halo;
   shape.y_halo = shape.residual_halo = forward->x_halo;
   shape.pad_top = forward->r - 1 - forward->pad_top;
@@ -217,30 +214,10 @@ grad_x_shape (const MienBlockedShape *forward)
   return shape;
 }
 
-/* dY spread: the border is wide enough for every pixel of dX to find zeros. */
-static MienPlanes
-spread_planes (const MienBlockedShape *shape)
-{
-  const int below = shape->p + shape->r - 1 - shape->pad_top - shape->h, right = shape->q + shape->s - 1 - shape->pad_left - shape->w;
-
-  return (MienPlanes) { 1, shape->c, shape->h, shape->w, MAX (MAX (below, right), MAX (MAX (shape->pad_top, shape->pad_left), 0)) };
-}
-
 static gboolean
-needs_spread (const MienBackwardOp *self)
+is_strided (const MienBackwardOp *self)
 {
-  const MienBlockedShape shape = grad_x_shape (&self->shape);
-
-  return self->shape.stride_h != 1 || self->shape.stride_w != 1 || spread_planes (&shape).halo > self->shape.y_halo;
-}
-
-static gsize
-spread_bytes (const MienBackwardOp *self)
-{
-  const MienBlockedShape shape = grad_x_shape (&self->shape);
-  const MienPlanes planes = spread_planes (&shape);
-
-  return needs_spread (self) ? mien_backward_aligned (mien_blocked_size (self->blocked->lanes, 1, planes.c, planes.h, planes.w, planes.halo) * sizeof (float)) : 0;
+  return self->shape.stride_h != 1 || self->shape.stride_w != 1;
 }
 
 static gboolean
@@ -252,25 +229,10 @@ infer_grad_x (MienOpCtx *ctx, GError **error)
     return FALSE;
   if (mien_op_has (ctx, 3) && !mien_shape_equal (&ctx->in[2]->shape, &ctx->in[3]->shape))
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "inputs that do not fit together");
+  if (is_strided (&self) && !mien_backward_strided_fits (&self))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_UNSUPPORTED, "a stride that has no gradient here");
   mien_op_out_like (ctx, 0, 2);
   return TRUE;
-}
-
-/* Some pictures of spread dY at a time, for Winograd's way. */
-static MienBlockedShape
-spread_shape (const MienBackwardOp *self)
-{
-  MienBlockedShape shape = grad_x_shape (&self->shape);
-
-  shape.x_halo = spread_planes (&shape).halo;
-  shape.n = MIN (shape.n, SPREAD_PICTURES);
-  return shape;
-}
-
-static MienBlockedShape
-grad_x_winograd_shape (const MienBackwardOp *self)
-{
-  return needs_spread (self) ? spread_shape (self) : grad_x_shape (&self->shape);
 }
 
 static gboolean
@@ -280,9 +242,11 @@ prepare_grad_x (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 
   if (!train_conv (ctx, 2, 0, &self, error))
     return FALSE;
-  const MienBlockedShape shape = grad_x_winograd_shape (&self);
-  const gboolean winograd = winograd_kind (&self, &shape).rows > 0;
-  prep->scratch_bytes = (winograd ? winograd_bytes (&self, &shape) : packed_bytes (&self, &shape)) + (gsize) (winograd ? shape.n : self.n_tasks) * spread_bytes (&self);
+  const MienBlockedShape shape = grad_x_shape (&self.shape);
+  if (is_strided (&self))
+    prep->scratch_bytes = mien_backward_strided_scratch (&self);
+  else
+    prep->scratch_bytes = winograd_kind (&self, &shape).rows > 0 ? winograd_bytes (&self, &shape) : packed_bytes (&self, &shape);
   return TRUE;
 }
 
@@ -297,94 +261,24 @@ flip_task (void *data, int task, int thread)
                                   self->packed + task * mien_blocked_conv_size (self->blocked, &whole) * (self->blocked->bf16 ? sizeof (guint16) : sizeof (float)));
 }
 
-/* From a picture of dX on; dX may be added to what other nodes have given. */
+/* dX may be added to what other nodes have given. */
 static MienBlockedArgs
-grad_x_args (const MienBackwardOp *self, const void *packed, int picture)
+grad_x_args (const MienOpCtx *ctx, const void *packed)
 {
-  const MienOpCtx *ctx = self->ctx;
-  const gsize elem = self->blocked->bf16 ? sizeof (guint16) : sizeof (float);
-  const gsize at = picture * elem * mien_blocked_size (self->blocked->lanes, 1, self->shape.c, self->shape.h, self->shape.w, self->shape.x_halo);
-
-  return (MienBlockedArgs) {
-    .x = ctx->in[1]->data,
-    .w = packed,
-    .residual = mien_op_has (ctx, 3) ? (const char *) ctx->in[3]->data + at : NULL,
-    .y = (char *) ctx->out[0]->data + at,
-  };
-}
-
-typedef struct {
-  const MienBackwardOp *op;
-  MienPlanes from, to;
-  int first; /* picture */
-  gsize from_size, to_size; /* bytes of a picture */
-  char *spread;
-} Spread;
-
-static Spread
-spread_of (const MienBackwardOp *self)
-{
-  const MienBlockedShape shape = grad_x_shape (&self->shape);
-  const gsize elem = self->blocked->bf16 ? sizeof (guint16) : sizeof (float);
-  Spread spread = { .op = self, .from = { 1, shape.c, self->shape.p, self->shape.q, self->shape.y_halo }, .to = spread_planes (&shape) };
-
-  spread.from_size = mien_blocked_size (self->blocked->lanes, 1, shape.c, spread.from.h, spread.from.w, spread.from.halo) * elem;
-  spread.to_size = mien_blocked_size (self->blocked->lanes, 1, shape.c, spread.to.h, spread.to.w, spread.to.halo) * elem;
-  return spread;
-}
-
-static void
-spread_task (void *data, int task, int thread)
-{
-  const Spread *spread = data;
-  const MienBackwardOp *self = spread->op;
-
-  self->backward->spread (&spread->from, (const char *) self->ctx->in[1]->data + (spread->first + task) * spread->from_size, self->shape.stride_h, &spread->to,
-                          spread->spread + task * spread->to_size);
-}
-
-static void
-grad_x_spread_winograd (const MienBackwardOp *self)
-{
-  const MienBlockedShape shape = spread_shape (self);
-  const MienWinogradKind kind = winograd_kind (self, &shape);
-  Spread spread = spread_of (self);
-  char *const u = self->ctx->scratch, *const scratch = u + filter_bytes (self, &shape);
-
-  spread.spread = u + winograd_bytes (self, &shape);
-  mien_winograd_pack (self->winograd, &shape, kind, self->ctx->in[0]->data, TRUE, u, self->ctx->threads);
-  for (int done = 0; done < self->shape.n; done += shape.n) {
-    spread.first = MIN (done, self->shape.n - shape.n); /* always as many: scratch is for that */
-    MienBlockedArgs args = grad_x_args (self, u, spread.first);
-    args.x = spread.spread;
-    mien_threads_run (self->ctx->threads, spread_task, &spread, shape.n);
-    mien_winograd_run (self->winograd, &shape, kind, &args, scratch, self->ctx->threads);
-  }
+  return (MienBlockedArgs) { .x = ctx->in[1]->data, .w = packed, .residual = mien_op_has (ctx, 3) ? ctx->in[3]->data : NULL, .y = ctx->out[0]->data };
 }
 
 static void
 grad_x_task (void *data, int task, int thread)
 {
   const MienBackwardOp *self = data;
-  MienBlockedShape shape = grad_x_shape (&self->shape);
+  const MienBlockedShape shape = grad_x_shape (&self->shape);
+  const MienBlockedArgs args = grad_x_args (self->ctx, self->packed);
   const int n_rows = mien_blocked_rows (self->blocked, &shape, TRUE) / shape.n;
-  const int first = mien_backward_first_of (shape.n, task, self->n_tasks), end = mien_backward_first_of (shape.n, task + 1, self->n_tasks);
+  int first, end;
 
-  if (!needs_spread (self)) {
-    const MienBlockedArgs args = grad_x_args (self, self->packed, 0);
-    self->blocked->conv (&shape, &args, first * n_rows, end * n_rows);
-    return;
-  }
-  const Spread spread = spread_of (self);
-  char *const one = self->scratch + task * spread_bytes (self);
-  shape.n = 1;
-  shape.x_halo = spread.to.halo;
-  for (int n = first; n < end; n++) {
-    self->backward->spread (&spread.from, (const char *) self->ctx->in[1]->data + n * spread.from_size, self->shape.stride_h, &spread.to, one);
-    MienBlockedArgs args = grad_x_args (self, self->packed, n);
-    args.x = one;
-    self->blocked->conv (&shape, &args, 0, n_rows);
-  }
+  mien_backward_piece (self, shape.n, task, &first, &end);
+  self->blocked->conv (&shape, &args, first * n_rows, end * n_rows);
 }
 
 static gboolean
@@ -394,18 +288,18 @@ run_grad_x (MienOpCtx *ctx, GError **error)
 
   if (!train_conv (ctx, 2, 0, &self, error))
     return FALSE;
-  const MienBlockedShape shape = grad_x_winograd_shape (&self);
+  const MienBlockedShape shape = grad_x_shape (&self.shape);
+  if (is_strided (&self)) {
+    mien_backward_strided_run (&self);
+    return TRUE;
+  }
   if (winograd_kind (&self, &shape).rows > 0) {
-    if (needs_spread (&self))
-      grad_x_spread_winograd (&self);
-    else
-      run_winograd (&self, &shape, ctx->in[0]->data, TRUE, grad_x_args (&self, NULL, 0), ctx->scratch);
+    run_winograd (&self, &shape, ctx->in[0]->data, TRUE, grad_x_args (ctx, NULL), ctx->scratch);
     return TRUE;
   }
   self.packed = ctx->scratch;
-  self.scratch = self.packed + packed_bytes (&self, &shape);
   mien_threads_run (ctx->threads, flip_task, &self, n_groups (&self, shape.k));
-  mien_threads_run (ctx->threads, grad_x_task, &self, self.n_tasks);
+  mien_threads_run (ctx->threads, grad_x_task, &self, mien_backward_n_pieces (&self));
   return TRUE;
 }
 

@@ -41,6 +41,12 @@ MienBackwardOp mien_backward_op (MienOpCtx *ctx);
 MienBackwardOp mien_backward_planes (MienOpCtx *ctx, int i);
 gboolean mien_backward_check_types (MienOpCtx *ctx, GError **error);
 
+/* The gradient of a convolution by its input where it has a stride (TrainConvGradX, mien-ops-backward-strided.c); fits: dY's border is wide enough. */
+enum { MIEN_BACKWARD_MAX_STRIDE = 2 };
+gboolean mien_backward_strided_fits (const MienBackwardOp *self);
+gsize mien_backward_strided_scratch (const MienBackwardOp *self);
+void mien_backward_strided_run (const MienBackwardOp *self);
+
 /* The first of a task's share of n. */
 int mien_backward_first_of (int n, int task, int n_tasks);
 
