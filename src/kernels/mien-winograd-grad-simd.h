@@ -3,16 +3,6 @@
 
 enum { GRAD_ROWS = LANES > 4 ? LANES / 2 : LANES }; /* output channels whose sums, with 2 blocks of input channels, fit the registers */
 
-/* A tile's pixels, n_rows x n_columns of them that exist. */
-INLINE void
-read_pixels (const Elem *x, ptrdiff_t x_row, const int size, int n_rows, int n_columns, Vec *d)
-{
-  for (int r = 0; r < size; r++)
-    for (int c = 0; c < size; c++)
-      d[r * size + c] = r < n_rows && c < n_columns ? read_elems (x + r * x_row + c * LANES) : (Vec) { 0 };
-}
-
-/* B^T d B */
 /* A d of 2 or 4 results. */
 INLINE void
 spread_results (const int size, const Vec *d, const int step, Vec *z, const int z_step)
@@ -43,6 +33,22 @@ transform_line (const int size, const bool is_x, const Vec *d, const int step, V
     spread_results (size, d, step, out, out_step);
 }
 
+/* The columns of a tile, n_rows x n_columns pixels of which exist. */
+INLINE void
+transform_pixels (const int size, const bool is_x, const Elem *from, ptrdiff_t row_step, int n_rows, int n_columns, Vec *half)
+{
+  const int across = is_x ? size + 2 : size;
+  Vec d[6];
+
+#pragma GCC unroll 6
+  for (int c = 0; c < across; c++) {
+#pragma GCC unroll 6
+    for (int r = 0; r < across; r++)
+      d[r] = r < n_rows && c < n_columns ? read_elems (from + r * row_step + c * LANES) : (Vec) { 0 };
+    transform_line (size, is_x, d, 1, half + c, across);
+  }
+}
+
 /* Columns of a tile of x or dy, transformed: half[wide][pixels across]. */
 INLINE void
 transform_columns (const MienWinogradGradBlock *block, const int size, const bool is_x, int channel, Place at, Vec *half)
@@ -55,15 +61,10 @@ transform_columns (const MienWinogradGradBlock *block, const int size, const boo
   const ptrdiff_t row_step = (ptrdiff_t) (width + 2 * halo) * LANES;
   const Elem *from = (const Elem *) (is_x ? block->x : block->dy) + offset_of (blocks_of (is_x ? shape->c : shape->k), height, width, halo, at.n, channel, row) +
                      (ptrdiff_t) column * LANES;
-  Vec d[36];
-
   if (n_rows >= across && n_columns >= across)
-    read_pixels (from, row_step, across, across, across, d);
+    transform_pixels (size, is_x, from, row_step, across, across, half);
   else
-    read_pixels (from, row_step, across, n_rows, n_columns, d);
-#pragma GCC unroll 6
-  for (int c = 0; c < across; c++)
-    transform_line (size, is_x, d + c, across, half + c, across);
+    transform_pixels (size, is_x, from, row_step, n_rows, n_columns, half);
 }
 
 /* Parts of the tiles of a block of channels; two tiles lie together in bfloat16. */
