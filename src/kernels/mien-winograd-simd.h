@@ -417,8 +417,10 @@ finish_tile (const MienBlockedShape *shape, const int rows, const int columns, c
       if (c >= n_columns)
         break;
       Vec sum = row[c] + bias;
-      if (residual != NULL)
+      if (residual != NULL) {
         sum += read_elems (residual + r * residual_row + c * LANES);
+        __builtin_prefetch (residual + r * residual_row + (c + 3 * columns) * LANES);
+      }
       write_elems (y + r * y_row + c * LANES, clamp (sum, shape->lo, shape->hi));
       __builtin_prefetch (y + r * y_row + (c + columns) * LANES, 1);
     }
