@@ -76,15 +76,29 @@ mien_op_find (const char *domain, const char *name, int opset)
 static gboolean
 check_arity (const MienOp *op, const MienOpCtx *ctx, GError **error)
 {
-  if (ctx->n_in < op->min_inputs || (op->max_inputs >= 0 && ctx->n_in > op->max_inputs))
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d inputs, which is not a possible number", ctx->n_in);
-  if (ctx->n_out < 1 || ctx->n_out > op->max_outputs)
-    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d outputs, which is not a possible number", ctx->n_out);
+  const MienNode *node = ctx->node;
+
+  if (node->n_inputs < op->min_inputs || (op->max_inputs >= 0 && node->n_inputs > op->max_inputs))
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d inputs, which is not a possible number", node->n_inputs);
+  if (node->n_outputs < 1 || node->n_outputs > op->max_outputs)
+    return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "%d outputs, which is not a possible number", node->n_outputs);
   for (int i = 0; i < op->min_inputs; i++)
-    if (ctx->in[i] == NULL)
+    if (node->inputs[i] < 0)
       return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "input %d is missing", i);
-  if (ctx->out[0] == NULL)
+  if (node->outputs[0] < 0)
     return mien_op_fail (ctx, error, MIEN_NN_ERROR_SHAPE, "output 0 is missing");
+  return TRUE;
+}
+
+gboolean
+mien_op_check_graph (const MienGraph *graph, GError **error)
+{
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (graph, i);
+    const MienOp *op = mien_op_find (node->domain, node->op, graph->opset);
+    if (op != NULL && !check_arity (op, &(MienOpCtx) { .graph = graph, .node = node, .opset = graph->opset }, error))
+      return FALSE;
+  }
   return TRUE;
 }
 

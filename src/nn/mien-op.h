@@ -75,6 +75,9 @@ const MienOp *mien_op_find (const char *domain, const char *name, int opset);
  * what a planner calls. */
 gboolean mien_op_infer (const MienOp *op, MienOpCtx *ctx, GError **error);
 
+/* The number of inputs and outputs of every node whose operator there is: passes rely on it. */
+gboolean mien_op_check_graph (const MienGraph *graph, GError **error);
+
 /* "Conv \"conv_3\"": operator and node name, for messages; only the operator for a node without name. (transfer full) */
 char *mien_op_describe (const MienNode *node);
 

@@ -317,7 +317,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   self->graph = mien_graph_dup (graph);
   self->steps = g_array_new (FALSE, TRUE, sizeof (MienPlanStep));
   g_array_set_clear_func (self->steps, clear_step);
-  if (!mien_graph_sort (self->graph, error))
+  if (!mien_graph_sort (self->graph, error) || !mien_op_check_graph (self->graph, error))
     return NULL;
   if (!options->no_passes && !options->no_fusion)
     mien_passes_run (self->graph, options->keep, options->n_keep, blocking_of (&self->kernels, options, blocked), has_pairs (&self->kernels, options));
