@@ -13,7 +13,7 @@
 
 G_BEGIN_DECLS
 
-enum { MIEN_PACE_TRIALS = 5, MIEN_PACE_PERIOD = 1000 }; /* runs in either way, and runs from trials to trials */
+enum { MIEN_PACE_TRIALS = 3, MIEN_PACE_PERIOD = 400 }; /* runs in either way, and runs from trials to trials */
 
 typedef struct {
   int n_runs;                           /* of this period */

@@ -37,8 +37,8 @@ test_held_up (void)
 {
   MienPace pace = MIEN_PACE_INIT;
 
-  g_assert_cmpint (run_period (&pace, SLOW, FAST, 2), ==, MIEN_PACE_PERIOD - MIEN_PACE_TRIALS);
-  g_assert_cmpint (run_period (&pace, FAST, SLOW, 2), ==, MIEN_PACE_TRIALS);
+  g_assert_cmpint (run_period (&pace, SLOW, FAST, 1), ==, MIEN_PACE_PERIOD - MIEN_PACE_TRIALS);
+  g_assert_cmpint (run_period (&pace, FAST, SLOW, 1), ==, MIEN_PACE_TRIALS);
 }
 
 int
