@@ -26,6 +26,7 @@ fails (void)
   }
 
 WRAP (void *, aligned_alloc, (size_t alignment, size_t n), (alignment, n))
+WRAP (void *, mien_pages_map, (gsize n), (n))
 WRAP (gpointer, g_try_malloc, (gsize n), (n))
 WRAP (gpointer, g_try_malloc_n, (gsize n, gsize size), (n, size))
 
