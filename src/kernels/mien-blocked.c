@@ -203,12 +203,11 @@ pack_task (void *data, int task, int thread)
 void
 mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed, MienThreads *threads)
 {
-  enum { KERNEL_TAPS = 9 };
   const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
   const int group = mien_blocked_group (self, shape->k), n_groups = blocks_of (self, shape->k) / group, n_threads = mien_threads_count (threads);
   PackJob job = { self, shape, w, packed, group * self->lanes, n_groups, n_groups < n_threads ? n_groups : n_threads };
 
-  if (taps <= KERNEL_TAPS)
+  if (taps <= MIEN_BLOCKED_PACK_TAPS)
     mien_threads_run (threads, pack_task, &job, job.n_tasks);
   else
     pack_conv (self, shape, &(Weights) { w, shape->c * taps, taps, 1 }, packed);

@@ -80,12 +80,14 @@ typedef struct {
 /* buffer: the caller's, one for each thread. */
 typedef void (*MienBlockedSeparableFn) (const MienBlockedSeparable *layer, const void *x, const void *residual, void *y, void *buffer, int first, int end);
 
+enum { MIEN_BLOCKED_PACK_TAPS = 9 };
+
 typedef struct {
   int lanes;     /* 0: this level has no such kernels */
   int max_group; /* most blocks of output channels in a tile */
   bool bf16;     /* elements are bfloat16 */
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
-  /* What mien_blocked_pack_conv() does for groups first .. end - 1 of width output channels, up to 9 taps. */
+  /* What mien_blocked_pack_conv() does for groups first .. end - 1 of width output channels, up to MIEN_BLOCKED_PACK_TAPS taps. */
   void (*pack) (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end);
   /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
   void (*mean) (const MienBlockedShape *shape, const void *x, float *y);

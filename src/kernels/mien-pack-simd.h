@@ -4,8 +4,6 @@
 
 #include "kernels/mien-lanes-simd.h"
 
-enum { PACK_TAPS = 9 }; /* most that read_filters() takes */
-
 #if WIDTH == 16
 #define LOW { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23 }
 #define HIGH { 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31 }
@@ -77,13 +75,13 @@ read_filters (const float *w, ptrdiff_t k_step, int n_taps, int n_k, int n_c, Ve
   }
 }
 
-/* As mien_blocked_pack_conv() lays them, for up to PACK_TAPS taps: groups of width output channels, first .. end - 1. */
+/* As mien_blocked_pack_conv() lays them, for up to MIEN_BLOCKED_PACK_TAPS taps: groups of width output channels, first .. end - 1. */
 INLINE void
 pack_filters (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end)
 {
   const int n_taps = shape->r * shape->s, c_blocks = blocks_of (shape->c);
   const ptrdiff_t k_step = (ptrdiff_t) shape->c * n_taps, tap_step = (ptrdiff_t) LANES * width; /* elements */
-  Vec filters[WIDTH * PACK_TAPS];
+  Vec filters[WIDTH * MIEN_BLOCKED_PACK_TAPS];
 
   for (int k = first * width; k < end * width; k += WIDTH) {
     const int n_k = k >= shape->k ? 0 : shape->k - k < WIDTH ? shape->k - k : WIDTH;

@@ -9,6 +9,8 @@
  * Thread   any; while one loop runs, a second caller runs its own loop alone, on its own thread (thread 0) */
 #pragma once
 
+#include <stddef.h>
+
 typedef struct _MienThreads MienThreads;
 
 /* task: index 0 .. n_tasks - 1; thread: 0 .. n_threads - 1, for per-thread scratch. */
@@ -26,3 +28,13 @@ int mien_threads_count (const MienThreads *self);
 /* Runs fn for every index and returns when all are done. With self NULL, or one task, everything runs on the calling
  * thread, in order. */
 void mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks);
+
+/* Bytes from what one thread writes to what another does. Prefetchers run ahead into what lies behind, up to a page: there they would take lines out of
+ * the other's cache, again and again. */
+static inline size_t
+mien_threads_apart (size_t n_bytes)
+{
+  enum { PAGE = 4096 };
+
+  return (n_bytes + PAGE - 1) / PAGE * PAGE + PAGE;
+}

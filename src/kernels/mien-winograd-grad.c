@@ -39,11 +39,11 @@ job_of (const MienWinogradKernels *self, const MienBlockedShape *shape, int size
   Job job = { .kernels = self, .shape = shape, .size = size };
 
   job.n_tasks = shape->n < n_threads ? shape->n : n_threads;
-  job.m_size = mien_winograd_apart ((size_t) parts_of (size) * ((n_c + 1) / 2 * 2) * n_k * self->lanes * vec) / sizeof (float);
+  job.m_size = mien_threads_apart ((size_t) parts_of (size) * ((n_c + 1) / 2 * 2) * n_k * self->lanes * vec) / sizeof (float);
   job.most = (int) (BLOCK_BYTES * together / (parts_of (size) * vec * (n_c + n_k)));
   job.most = job.most < LEAST_TILES ? LEAST_TILES : job.most / 2 * 2;
   job.v_bytes = parts_of (size) * mien_winograd_grad_part (n_c, job.most / together) * vec;
-  job.z_bytes = mien_winograd_apart (parts_of (size) * mien_winograd_grad_part (n_k, job.most / together) * vec);
+  job.z_bytes = mien_threads_apart (parts_of (size) * mien_winograd_grad_part (n_k, job.most / together) * vec);
   return job;
 }
 

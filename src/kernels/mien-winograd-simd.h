@@ -63,33 +63,16 @@ transform_filter (const int m, const Vec *w, const int step, Vec *u, const int u
   }
 }
 
-/* LANES values that lie step apart. */
-INLINE Vec
-load_apart (const float *x, ptrdiff_t step)
-{
-  float all[LANES];
-
-  for (int l = 0; l < LANES; l++)
-    all[l] = x[l * step];
-  return load (all);
-}
-
 /* Filters of the gradient: w[C][K][3][3], turned. */
 INLINE void
 read_flipped (const MienWinogradFilters *filters, int n_k, int n_c, Vec *taps)
 {
-  const float *w = filters->w;
-
-  for (int c = 0; c < LANES; c++, w += filters->c_step, taps += 9)
-    for (int tap = 0; tap < 9; tap++) {
+  for (int c = 0; c < LANES; c++)
+    for (int tap = 0; tap < 9; tap++, taps++) {
       float lanes[LANES] = { 0 };
-      if (c < n_c && n_k == LANES) {
-        taps[tap] = load_apart (w + 8 - tap, filters->k_step);
-        continue;
-      }
       for (int l = 0; l < n_k && c < n_c; l++)
-        lanes[l] = w[l * filters->k_step + 8 - tap];
-      taps[tap] = load (lanes);
+        lanes[l] = filters->w[c * filters->c_step + l * filters->k_step + 8 - tap];
+      *taps = load (lanes);
     }
 }
 

@@ -102,8 +102,8 @@ split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWi
   if (n_threads > 1 && !split.by_channels)
     split.n_blocks = round_up (split.n_blocks, n_threads) < n_tiles ? round_up (split.n_blocks, n_threads) : n_tiles;
   split.most = (n_tiles + split.n_blocks - 1) / split.n_blocks;
-  split.v = mien_winograd_apart (parts * mien_winograd_v_step (shape, self->lanes, split.most) * v_elem);
-  split.products = mien_winograd_apart (parts * mien_winograd_m_step (self->group, self->lanes, split.most) * sizeof (float));
+  split.v = mien_threads_apart (parts * mien_winograd_v_step (shape, self->lanes, split.most) * v_elem);
+  split.products = mien_threads_apart (parts * mien_winograd_m_step (self->group, self->lanes, split.most) * sizeof (float));
   return split;
 }
 

@@ -128,16 +128,6 @@ mien_winograd_m_step (int group, int lanes, int n_tiles)
   return ((size_t) group * n_tiles + 1) * lanes;
 }
 
-/* Bytes from what one thread writes to what another does. Prefetchers run ahead into what lies behind, up to a page: there they would take lines out of
- * the other's cache, again and again. */
-static inline size_t
-mien_winograd_apart (size_t n_bytes)
-{
-  enum { PAGE = 4096 };
-
-  return (n_bytes + PAGE - 1) / PAGE * PAGE + PAGE;
-}
-
 void mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu);      /* f32 */
 void mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu); /* activations in bfloat16 */
 

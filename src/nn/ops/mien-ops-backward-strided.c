@@ -103,7 +103,7 @@ strided_of (const MienBackwardOp *op)
     self.packed_bytes += mien_backward_aligned (mien_blocked_conv_size (op->blocked, &phase->shape) * elem_size (op));
     self.images_bytes += mien_backward_aligned (mien_blocked_size (op->blocked->lanes, 1, forward->c, phase->shape.p, phase->shape.q, forward->y_halo) * elem_size (op));
   }
-  self.images_bytes = mien_winograd_apart (self.images_bytes);
+  self.images_bytes = mien_threads_apart (self.images_bytes);
   self.filters = op->ctx->scratch;
   self.packed = (char *) self.filters + mien_backward_aligned (self.n_filters * sizeof (float));
   self.images = self.packed + self.packed_bytes;
