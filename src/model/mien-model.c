@@ -397,23 +397,12 @@ mien_model_find (const char *path_or_name)
   return path != NULL && g_file_test (path, G_FILE_TEST_EXISTS) ? g_steal_pointer (&path) : g_strdup (path_or_name);
 }
 
-static gboolean
-comes_with_program (const char *path)
-{
-  g_autofree char *folder = g_path_get_dirname (path);
-
-  for (gsize i = 0; i < G_N_ELEMENTS (folders); i++)
-    if (g_str_equal (folder, folders[i]))
-      return TRUE;
-  return FALSE;
-}
-
 static MienGraph *
 read_graph (const char *path, GError **error)
 {
   if (mien_keras_is_model (path))
     return mien_keras_read (path, NULL, error);
-  return comes_with_program (path) ? mien_onnx_map (path, error) : mien_onnx_read (path, error);
+  return mien_onnx_read (path, error);
 }
 
 static MienModel *

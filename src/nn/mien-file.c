@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "nn/mien-file.h"
 #include "nn/mien-graph.h"
-#include "nn/mien-pages.h"
 
 char *
 mien_file_shown_name (const char *path)
@@ -98,74 +96,30 @@ mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **
   return -1;
 }
 
-/* Large files in large pages. */
-typedef struct {
-  guint8 *data;
-  gsize n;
-} Piece;
-
-enum { LARGE_FILE = 1 << 20 };
-
-static void
-unmap_piece (gpointer data)
-{
-  const Piece *piece = data;
-
-  mien_pages_unmap (piece->data, piece->n);
-  g_free (data);
-}
-
-static GBytes *
-load_large (int fd, gsize n, GError **error)
-{
-  guint8 *data = mien_pages_map (n);
-
-  if (data == NULL) {
-    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
-    return NULL;
-  }
-  if (mien_file_read (fd, data, n, error))
-    return g_bytes_new_with_free_func (data, n, unmap_piece, g_memdup2 (&(Piece) { data, n }, sizeof (Piece)));
-  mien_pages_unmap (data, n);
-  return NULL;
-}
-
-GBytes *
-mien_file_map (const char *path, guint64 max_bytes, GError **error)
+MienBlock *
+mien_file_load_block (const char *path, guint64 max_bytes, GError **error)
 {
   guint64 n = 0;
   const int fd = mien_file_open (path, max_bytes, &n, error);
-  g_autoptr (GMappedFile) file = fd >= 0 ? g_mapped_file_new_from_fd (fd, FALSE, error) : NULL;
+  MienBlock *self;
 
-  if (fd >= 0)
-    close (fd);
-  if (file == NULL)
+  if (fd < 0)
     return NULL;
-#ifdef MADV_POPULATE_READ
-  /* Only a hint: all of it will be read, and one call is faster than a fault every few pages. */
-  if (n > 0)
-    madvise (g_mapped_file_get_contents (file), n, MADV_POPULATE_READ);
-#endif
-  return g_mapped_file_get_bytes (file);
+  self = mien_block_new (n);
+  if (self == NULL)
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
+  else if (!mien_file_read (fd, mien_block_data (self), n, error))
+    g_clear_pointer (&self, mien_block_unref);
+  close (fd);
+  return self;
 }
 
 GBytes *
 mien_file_load (const char *path, guint64 max_bytes, GError **error)
 {
-  guint64 n = 0;
-  const int fd = mien_file_open (path, max_bytes, &n, error);
-  guint8 *data = NULL;
-  GBytes *bytes = NULL;
+  MienBlock *block = mien_file_load_block (path, max_bytes, error);
 
-  if (fd < 0)
+  if (block == NULL)
     return NULL;
-  if (n >= LARGE_FILE)
-    bytes = load_large (fd, n, error);
-  else if ((data = g_try_malloc (n + 1)) == NULL)
-    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
-  else if (mien_file_read (fd, data, n, error))
-    bytes = g_bytes_new_take (g_steal_pointer (&data), n);
-  g_free (data);
-  close (fd);
-  return bytes;
+  return g_bytes_new_with_free_func (mien_block_data (block), mien_block_size (block), (GDestroyNotify) mien_block_unref, block);
 }

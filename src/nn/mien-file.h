@@ -5,15 +5,13 @@
  * Thread   pure */
 #pragma once
 
+#include "nn/mien-block.h"
 #include "nn/mien-tensor.h"
 
 G_BEGIN_DECLS
 
 GBytes *mien_file_load (const char *path, guint64 max_bytes, GError **error);
-
-/* The same by mapping, without reading, and not to be written to: only for files that are replaced as a whole, like those that come with the program. Who
- * shortened a mapped file would end the program. */
-GBytes *mien_file_map (const char *path, guint64 max_bytes, GError **error);
+MienBlock *mien_file_load_block (const char *path, guint64 max_bytes, GError **error);
 
 /* The same without reading: a descriptor, -1 with error set. */
 int mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **error);

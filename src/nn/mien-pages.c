@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #define ALIGNMENT 64
-#define LARGE_PAGE ((gsize) 2 << 20)
-#define FEW_BYTES ((gsize) 256 << 10) /* from the heap, as long as nothing larger was asked for */
+#define LARGE_PAGE ((gsize) MIEN_PAGES_LARGE)
+#define FEW_BYTES ((gsize) 256 << 10) /* from the heap, where no more than that is expected or was asked for */
 #define REGION_BYTES ((gsize) 32 << 20) /* addresses; memory is taken as it is written to */
 
 /* Sanitizers watch over the borders of what comes from the heap. */
@@ -32,6 +32,7 @@ struct _MienPages {
   GPtrArray *pieces; /* from the heap */
   GArray *regions;   /* Region; the last one is being filled */
   char *next, *end;  /* what is left of it */
+  gsize about_bytes;
 };
 
 static gsize
@@ -40,16 +41,21 @@ round_up (gsize n, gsize step)
   return (n + step - 1) / step * step;
 }
 
-/* n_bytes a multiple of large pages. */
 static void *
 map (gsize n_bytes)
 {
-  char *start, *first;
+  void *start = mmap (NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-  if (!USE_MAPPINGS)
-    return NULL;
-  start = mmap (NULL, n_bytes + LARGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (start == MAP_FAILED)
+  return start != MAP_FAILED ? start : NULL;
+}
+
+/* n_bytes a multiple of large pages; from the border of one on. */
+static void *
+map_large (gsize n_bytes)
+{
+  char *start = USE_MAPPINGS ? map (n_bytes + LARGE_PAGE) : NULL, *first;
+
+  if (start == NULL)
     return NULL;
   first = (char *) round_up ((gsize) start, LARGE_PAGE);
   if (first > start)
@@ -59,12 +65,21 @@ map (gsize n_bytes)
   return first;
 }
 
-/* Only a hint. */
+/* Only hints. */
 static void
 want_large_pages (void *start, gsize n_bytes)
 {
 #ifdef MADV_HUGEPAGE
   madvise (start, n_bytes, MADV_HUGEPAGE);
+#endif
+}
+
+static void
+want_now (void *start, gsize n_bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+  if (n_bytes > 0)
+    madvise (start, n_bytes, MADV_POPULATE_WRITE);
 #endif
 }
 
@@ -77,10 +92,11 @@ unmap_region (gpointer data)
 }
 
 MienPages *
-mien_pages_new (void)
+mien_pages_new (gsize about_bytes)
 {
   MienPages *self = g_new0 (MienPages, 1);
 
+  self->about_bytes = about_bytes;
   self->pieces = g_ptr_array_new_with_free_func (g_aligned_free);
   self->regions = g_array_new (FALSE, FALSE, sizeof (Region));
   g_array_set_clear_func (self->regions, unmap_region);
@@ -114,7 +130,7 @@ mien_pages_take (MienPages *self, gsize n_bytes)
 
   if (n > (gsize) (self->end - self->next)) {
     const gsize wanted = MAX (REGION_BYTES, round_up (n, LARGE_PAGE));
-    void *start = n <= FEW_BYTES && self->next == NULL ? NULL : map (wanted);
+    void *start = self->next == NULL && MAX (n, self->about_bytes) <= FEW_BYTES ? NULL : map_large (wanted);
 
     if (start == NULL)
       return take_from_heap (self, n);
@@ -128,17 +144,35 @@ mien_pages_take (MienPages *self, gsize n_bytes)
   return piece;
 }
 
+/* How much of a piece is in large pages: a last one that would be almost empty is left to small ones. */
+static gsize
+in_large_pages (gsize n_bytes)
+{
+  const gsize beyond = n_bytes % LARGE_PAGE;
+
+  return beyond > LARGE_PAGE / 4 ? n_bytes - beyond + LARGE_PAGE : n_bytes - beyond;
+}
+
+static gsize
+mapped_bytes (gsize n_bytes)
+{
+  return round_up (MAX (n_bytes, 1), in_large_pages (n_bytes) > 0 ? LARGE_PAGE : (gsize) sysconf (_SC_PAGESIZE));
+}
+
 void *
 mien_pages_map (gsize n_bytes)
 {
-  const gsize n = round_up (MAX (n_bytes, 1), LARGE_PAGE), beyond = n_bytes % LARGE_PAGE;
-  void *start = map (n);
+  const gsize n = mapped_bytes (n_bytes), large = in_large_pages (n_bytes);
+  char *start;
 
   if (!USE_MAPPINGS)
     return aligned_alloc (ALIGNMENT, round_up (MAX (n_bytes, 1), ALIGNMENT));
-  /* A last page that would be almost empty is left to small ones. */
-  if (start != NULL)
-    want_large_pages (start, beyond > LARGE_PAGE / 2 ? n : n_bytes - beyond);
+  start = large > 0 ? map_large (n) : map (n);
+  if (start == NULL)
+    return NULL;
+  want_large_pages (start, large);
+  if (large < n_bytes)
+    want_now (start + large, n_bytes - large);
   return start;
 }
 
@@ -146,7 +180,7 @@ void
 mien_pages_unmap (void *piece, gsize n_bytes)
 {
   if (USE_MAPPINGS)
-    munmap (piece, round_up (MAX (n_bytes, 1), LARGE_PAGE));
+    munmap (piece, mapped_bytes (n_bytes));
   else
     free (piece);
 }

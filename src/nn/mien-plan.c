@@ -301,6 +301,18 @@ release_packed (MienPlan *self, gboolean let_go)
   }
 }
 
+static gsize
+constant_bytes (const MienGraph *graph)
+{
+  gsize n = 0;
+
+  for (guint i = 0; i < graph->values->len; i++) {
+    const MienValue *value = mien_graph_value (graph, i);
+    n += value->kind == MIEN_VALUE_CONSTANT && value->tensor != NULL ? mien_tensor_n_bytes (value->tensor) : 0;
+  }
+  return n;
+}
+
 static MienPlan *
 make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *options, gboolean blocked, GError **error)
 {
@@ -311,7 +323,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   self->threads = options->threads;
   self->paced = options->paced;
   self->n_threads = MAX (options->n_threads, mien_threads_count (options->threads));
-  self->pages = mien_pages_new ();
+  self->pages = mien_pages_new (constant_bytes (graph));
   self->max_bytes = options->max_bytes != 0 ? options->max_bytes : MIEN_TENSOR_MAX_BYTES;
   self->max_macs = options->max_macs != 0 ? options->max_macs : MIEN_PLAN_MAX_MACS;
   self->graph = mien_graph_dup (graph);

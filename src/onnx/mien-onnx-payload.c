@@ -84,9 +84,9 @@ copy_message (Cutter *self, gsize start, gsize end, int depth, GByteArray *to)
   }
 }
 
-/* Moves payloads down to the next aligned place, over the tags and lengths in front of them. FALSE when there is no room, or they may not move; nothing is moved then. */
+/* Moves payloads down to the next aligned place, over the tags and lengths in front of them. FALSE when there is no room; nothing is moved then. */
 static gboolean
-align (const guint8 *data, gboolean may_move, GArray *payloads)
+align (const guint8 *data, GArray *payloads)
 {
   for (int moving = 0; moving < 2; moving++) {
     const guint8 *end = data; /* of the payload before, where it was */
@@ -97,7 +97,7 @@ align (const guint8 *data, gboolean may_move, GArray *payloads)
 
       if (payload->data == NULL)
         continue;
-      if (off > (may_move ? (gsize) (payload->data - end) : 0))
+      if (off > (gsize) (payload->data - end))
         return FALSE;
       end = payload->data + payload->n;
       if (moving && off > 0)
@@ -109,7 +109,7 @@ align (const guint8 *data, gboolean may_move, GArray *payloads)
 }
 
 GByteArray *
-mien_onnx_cut_payloads (guint8 *data, gsize n, gboolean may_move, GArray *payloads)
+mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads)
 {
   Cutter self = { .data = data, .payloads = payloads };
   GByteArray *rest;
@@ -119,7 +119,7 @@ mien_onnx_cut_payloads (guint8 *data, gsize n, gboolean may_move, GArray *payloa
     return NULL;
   rest = g_byte_array_new ();
   copy_message (&self, 0, n, 0, rest);
-  if (!align (data, may_move, payloads))
+  if (!align (data, payloads))
     g_clear_pointer (&rest, g_byte_array_unref);
   return rest;
 }

@@ -38,7 +38,7 @@ gboolean mien_onnx_read_external (MienOnnxExternal *external, const char *locati
 
 /* Frees the payload of proto once it is copied, to keep the peak of memory low. owner: (nullable) of the payload, which a large tensor
  * refers to then and nobody frees here. */
-MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner, GError **error);
+MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *owner, GError **error);
 
 /* From this size on a tensor takes the memory in which its bytes are instead of a copy: touching new pages is most of the time of reading. */
 enum { MIEN_ONNX_TAKEN_BYTES = 64 * 1024 };
@@ -51,8 +51,8 @@ typedef struct {
 
 /* A copy of a serialised ModelProto that mien_onnx_scan() has passed, without the large payloads (raw_data) of its initializers, so that
  * protobuf-c does not copy those; payloads gets a MienOnnxPayload for each initializer. They are moved to where they are aligned: data is only
- * good for them afterwards. NULL with data untouched when most of it is something else, or when they would have to move but may not. */
-GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n, gboolean may_move, GArray *payloads);
+ * good for them afterwards. NULL with data untouched when most of it is something else, or when there is no room to move. */
+GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads);
 
 /* Where payloads that stay in place begin in a file: at a cache line. */
 enum { MIEN_ONNX_ALIGNMENT = 64 };

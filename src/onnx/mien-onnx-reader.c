@@ -20,7 +20,7 @@ typedef struct {
   MienGraph *graph;
   MienOnnxExternal external;
   GHashTable *ops; /* borrowed char*: operator types seen */
-  GBytes *owner;    /* (nullable) of what payloads point to */
+  MienBlock *owner; /* (nullable) of what payloads point to */
   const GArray *payloads; /* (nullable) MienOnnxPayload, of each initializer */
 } Reader;
 
@@ -136,7 +136,7 @@ read_initializers (Reader *self, const Onnx__GraphProto *proto, GError **error)
     if (mien_graph_find (self->graph, name) >= 0)
       return FAIL (FORMAT, _("tensor %s is there twice"), shown);
     const MienOnnxPayload *payload = self->payloads != NULL ? &g_array_index (self->payloads, MienOnnxPayload, i) : NULL;
-    GBytes *owner = payload != NULL && payload->data != NULL ? self->owner : NULL;
+    MienBlock *owner = payload != NULL && payload->data != NULL ? self->owner : NULL;
     if (owner != NULL) {
       proto->initializer[i]->has_raw_data = TRUE;
       proto->initializer[i]->raw_data = (ProtobufCBinaryData) { payload->n, payload->data };
@@ -418,7 +418,7 @@ read_metadata (Reader *self, const Onnx__ModelProto *model, GError **error)
 }
 
 static MienGraph *
-read_model (const Onnx__ModelProto *model, const char *folder, GBytes *owner, const GArray *payloads, GError **error)
+read_model (const Onnx__ModelProto *model, const char *folder, MienBlock *owner, const GArray *payloads, GError **error)
 {
   g_autoptr (GHashTable) ops = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (MienGraph) graph = NULL;
@@ -473,11 +473,11 @@ unpack (const ProtobufCMessageDescriptor *descriptor, const guint8 *data, gsize 
   return message;
 }
 
-/* owner: (nullable) (transfer full) whose bytes data is. may_change: nobody else refers to them. */
+/* block: (nullable) (transfer full) that data is, which nobody else refers to. */
 static MienGraph *
-read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, gboolean may_change, const char *folder, GError **error)
+read_bytes (const guint8 *data, gsize n_bytes, MienBlock *block, const char *folder, GError **error)
 {
-  g_autoptr (GBytes) bytes = owner;
+  g_autoptr (MienBlock) owner = block;
   g_autoptr (GArray) payloads = NULL;
   g_autoptr (GByteArray) rest = NULL;
   Onnx__ModelProto *model;
@@ -486,43 +486,31 @@ read_bytes (const guint8 *data, gsize n_bytes, GBytes *owner, gboolean may_chang
 
   if (!check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
     return NULL;
-  if (bytes != NULL) {
+  if (owner != NULL) {
     payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
-    rest = mien_onnx_cut_payloads ((guint8 *) data, n_bytes, may_change, payloads);
+    rest = mien_onnx_cut_payloads (mien_block_data (owner), n_bytes, payloads);
   }
   model = (Onnx__ModelProto *) (rest != NULL ? unpack (&onnx__model_proto__descriptor, rest->data, rest->len, error)
                                              : unpack (&onnx__model_proto__descriptor, data, n_bytes, error));
   other = model != NULL && model->graph == NULL ? mien_onnx_sniff (data, n_bytes) : NULL;
   if (rest == NULL)
-    g_clear_pointer (&bytes, g_bytes_unref); /* protobuf-c has copied everything */
+    g_clear_pointer (&owner, mien_block_unref); /* protobuf-c has copied everything */
   if (model == NULL)
     return NULL;
   if (model->graph != NULL)
-    graph = read_model (model, folder, bytes, rest != NULL ? payloads : NULL, error);
+    graph = read_model (model, folder, owner, rest != NULL ? payloads : NULL, error);
   else
     FAIL (FORMAT, "%s", other != NULL ? other : _("is not an ONNX network: there is no graph in it"));
   onnx__model_proto__free_unpacked (model, NULL);
+  if (owner != NULL)
+    mien_block_let_go (owner, data, n_bytes); /* but for the tensors' parts */
   return graph;
 }
 
 MienGraph *
 mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const char *folder, GError **error)
 {
-  MienGraph *graph = read_bytes (data, n_bytes, NULL, FALSE, folder, error);
-
-  if (graph == NULL)
-    g_prefix_error (error, "%s: ", name);
-  return graph;
-}
-
-static MienGraph *
-read_file (const char *path, GBytes *(*load) (const char *path, guint64 max_bytes, GError **error), gboolean may_change, GError **error)
-{
-  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
-  GBytes *bytes = load (path, MIEN_ONNX_MAX_FILE, error);
-  gsize n = 0;
-  const guint8 *data = bytes != NULL ? g_bytes_get_data (bytes, &n) : NULL;
-  MienGraph *graph = bytes != NULL ? read_bytes (data, n, bytes, may_change, folder, error) : NULL;
+  MienGraph *graph = read_bytes (data, n_bytes, NULL, folder, error);
 
   if (graph == NULL)
     g_prefix_error (error, "%s: ", name);
@@ -532,13 +520,13 @@ read_file (const char *path, GBytes *(*load) (const char *path, guint64 max_byte
 MienGraph *
 mien_onnx_read (const char *path, GError **error)
 {
-  return read_file (path, mien_file_load, TRUE, error);
-}
+  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
+  MienBlock *block = mien_file_load_block (path, MIEN_ONNX_MAX_FILE, error);
+  MienGraph *graph = block != NULL ? read_bytes (mien_block_data (block), mien_block_size (block), block, folder, error) : NULL;
 
-MienGraph *
-mien_onnx_map (const char *path, GError **error)
-{
-  return read_file (path, mien_file_map, FALSE, error);
+  if (graph == NULL)
+    g_prefix_error (error, "%s: ", name);
+  return graph;
 }
 
 MienTensor *

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nn/mien-pages.h"
+#include "nn/mien-block.h"
 #include "onnx/mien-onnx-private.h"
 
 #define FAIL(code, ...) mien_file_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
@@ -170,7 +170,7 @@ n_values (const Onnx__TensorProto *proto)
 
 /* A part of the file's memory that belongs to a tensor. */
 typedef struct {
-  GBytes *owner;
+  MienBlock *owner;
   guint8 *data;
   gsize n;
 } Part;
@@ -181,13 +181,13 @@ drop_part (gpointer data)
 {
   Part *part = data;
 
-  mien_pages_discard (part->data, part->n);
-  g_bytes_unref (part->owner);
+  mien_block_let_go (part->owner, part->data, part->n);
+  mien_block_unref (part->owner);
   g_free (part);
 }
 
 static gboolean
-read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner, MienTensor **tensor, GError **error)
+read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *owner, MienTensor **tensor, GError **error)
 {
   const gsize size = mien_type_size (proto->data_type);
   const gboolean raw = proto->has_raw_data && proto->raw_data.len > 0;
@@ -218,8 +218,9 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner
                    text, mien_type_name (proto->data_type), wanted, there);
     }
     if (raw && owner != NULL) {
+      mien_block_hold (owner, proto->raw_data.data, wanted);
       *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, drop_part,
-                                      g_memdup2 (&(Part) { g_bytes_ref (owner), proto->raw_data.data, wanted }, sizeof (Part)));
+                                      g_memdup2 (&(Part) { mien_block_ref (owner), proto->raw_data.data, wanted }, sizeof (Part)));
     } else if (raw && wanted >= MIEN_ONNX_TAKEN_BYTES) {
       *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, free, proto->raw_data.data);
       proto->raw_data.data = NULL;
@@ -241,7 +242,7 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner
 }
 
 MienTensor *
-mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, GBytes *owner, GError **error)
+mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *owner, GError **error)
 {
   MienTensor *tensor = NULL;
 

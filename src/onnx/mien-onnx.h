@@ -19,10 +19,6 @@ G_BEGIN_DECLS
 
 MienGraph *mien_onnx_read (const char *path, GError **error);
 
-/* The same for a file that nobody changes in place (mien_file_map()): weights that lie aligned in it, as the writer lays them, are not read but looked at
- * where they are. */
-MienGraph *mien_onnx_map (const char *path, GError **error);
-
 /* name: for messages; folder: where external data may lie, NULL to refuse it. */
 MienGraph *mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const char *folder, GError **error);
 
