@@ -138,10 +138,10 @@ cost (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogr
 }
 
 MienWinogradKind
-mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool rough)
+mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape)
 {
   static const MienWinogradKind kinds[] = { { 2, 2, false }, { 4, 4, false }, { 2, 2, true }, { 2, 4, true }, { 4, 4, true } };
-  const int n_kinds = !self->bf16 ? 2 : rough ? 5 : 4;
+  const int n_kinds = self->bf16 ? 5 : 2;
   MienWinogradKind best = { 0, 0, false };
 
   if (self->lanes == 0 || shape->r != 3 || shape->s != 3 || shape->stride_h != 1 || shape->stride_w != 1 || shape->dilation_h != 1 ||

@@ -11,8 +11,8 @@
  *   V[parts][C / lanes][tiles][lanes]     M[parts][tiles][group * lanes]     U[K / (group * lanes)][parts][C][group * lanes]
  *
  * bfloat16 where activations are, V and U may be, too: products are twice as fast, M and sums stay f32. Pairs of channels lie together:
- *          U[..][C / 2][group * lanes][2]. A result is then wrong by 1.5 (2 x 2) or 2.5 times (2 x 4) as much as with the direct kernel on
- *          bfloat16; it would be 4.5 times for 4 x 4
+ *          U[..][C / 2][group * lanes][2]. A result is then wrong by 1.5 (2 x 2), 2.5 (2 x 4) or 4.5 times (4 x 4) as much as with the direct
+ *          kernel on bfloat16, whose own error is small beside that of rounding activations
  * Points   2: 0, +-1. 4: 0, +-1/sqrt 2, +-sqrt 2, whose matrices have smaller entries than those of 0, +-1, +-2: less is rounded away
  * Pool     with pool set, and no residual, only the largest of each 2 x 2 results is stored: a tile has whole ones
  * Memory   as Conv of mien-blocked.h; scratch is the caller's, mien_winograd_scratch() bytes, 64-byte aligned
@@ -78,8 +78,8 @@ typedef struct {
   MienWinogradGradWeightsFn grad_weights;
 } MienWinogradKernels;
 
-/* How this layer is fastest. Depends on the shape alone. rough: errors of 4 x 4 with bf16 are welcome, too, for training. */
-MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool rough);
+/* How this layer is fastest. Depends on the shape alone. */
+MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape);
 
 /* So many bytes behind U may be fetched into caches, though not read. */
 enum { MIEN_WINOGRAD_AHEAD = 16384 };

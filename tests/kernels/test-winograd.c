@@ -315,19 +315,19 @@ check_choice (MienCheck *check)
 
   mien_winograd_kernels_init (&winograd, check->cpu);
   if (winograd.lanes == 0) {
-    g_assert_cmpint (mien_winograd_choose (&winograd, &large, FALSE).rows, ==, 0);
+    g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 0);
     g_assert_cmpint (mien_winograd_grad_tile (&winograd, &large), ==, 0);
     return;
   }
-  g_assert_cmpint (mien_winograd_choose (&winograd, &large, FALSE).rows, ==, 4);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 4);
   shape = large, shape.stride_w = 2;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.dilation_h = 2;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.r = 1;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
   shape = large, shape.n = 1, shape.p = shape.q = 1, shape.h = shape.w = 3; /* one pixel */
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
 
   /* Gradients by weights: of 6 x 6 pixels both tiles take as many products, and M has fewer parts with the small one. */
   g_assert_cmpint (mien_winograd_grad_tile (&winograd, &large), ==, 4);

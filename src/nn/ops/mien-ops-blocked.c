@@ -228,7 +228,7 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
   state->work *= shape->c;
   state->winograd = kernels->bf16 ? &ctx->kernels->winograd_bf16 : &ctx->kernels->winograd;
   if (kernels->lanes == state->winograd->lanes && !is (ctx, "BlockedConvMean")) /* not on tiles */
-    state->kind = mien_winograd_choose (state->winograd, shape, false);
+    state->kind = mien_winograd_choose (state->winograd, shape);
   if (state->kind.rows == 0) {
     state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (mien_blocked_op_type (ctx)));
     mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed, ctx->threads);
