@@ -36,51 +36,108 @@ read_varint (const guint8 *data, gsize *position)
 static void
 append_varint (GByteArray *to, guint64 value)
 {
-  guint8 byte;
+  guint8 bytes[10];
+  guint n = 0;
 
-  for (; value >= 0x80; value >>= 7) {
-    byte = (guint8) value | 0x80;
-    g_byte_array_append (to, &byte, 1);
-  }
-  byte = (guint8) value;
-  g_byte_array_append (to, &byte, 1);
+  for (; value >= 0x80; value >>= 7)
+    bytes[n++] = (guint8) value | 0x80;
+  bytes[n++] = (guint8) value;
+  g_byte_array_append (to, bytes, n);
 }
 
-/* The message from start to end, depth fields below the model, to `to`. NULL: only finds the payloads. */
+static gsize
+varint_length (guint64 value)
+{
+  gsize n = 1;
+
+  while (value >>= 7)
+    n++;
+  return n;
+}
+
+/* A field of a message depth fields below the model. */
+typedef struct {
+  guint64 tag;
+  gsize content, end; /* where it begins behind its tag and length, and where it ends */
+  gboolean leads_on;  /* towards a payload */
+  gboolean is_payload;
+} Field;
+
+static Field
+read_field (const Cutter *self, gsize start, int depth)
+{
+  gsize position = start;
+  const guint64 tag = read_varint (self->data, &position);
+  guint64 length = 0;
+  gboolean wanted;
+
+  if ((tag & 7) == 0)
+    read_varint (self->data, &position);
+  else
+    length = (tag & 7) == 2 ? read_varint (self->data, &position) : (tag & 7) == 1 ? 8 : 4;
+  wanted = tag == (fields[depth] << 3 | 2);
+  return (Field) {
+    .tag = tag,
+    .content = position,
+    .end = position + length,
+    .leads_on = wanted && depth < TO_PAYLOAD - 1,
+    .is_payload = wanted && depth == TO_PAYLOAD - 1 && length >= MIEN_ONNX_TAKEN_BYTES,
+  };
+}
+
 static void
-copy_message (Cutter *self, gsize start, gsize end, int depth, GByteArray *to)
+find_payloads (Cutter *self, gsize start, gsize end, int depth)
 {
   for (gsize position = start; position < end;) {
-    const gsize field = position;
-    const guint64 tag = read_varint (self->data, &position);
-    guint64 length = 0;
+    const Field field = read_field (self, position, depth);
 
-    if ((tag & 7) == 0)
-      read_varint (self->data, &position);
-    else
-      length = (tag & 7) == 2 ? read_varint (self->data, &position) : (tag & 7) == 1 ? 8 : 4;
-    if (tag != (fields[depth] << 3 | 2) || (depth == TO_PAYLOAD - 1 && length < MIEN_ONNX_TAKEN_BYTES)) {
-      if (to != NULL)
-        g_byte_array_append (to, self->data + field, (guint) (position + length - field));
-    } else if (depth < TO_PAYLOAD - 1) {
-      g_autoptr (GByteArray) inner = to != NULL ? g_byte_array_new () : NULL;
-
-      if (to == NULL && depth == TO_PAYLOAD - 2)
-        g_array_append_val (self->payloads, ((MienOnnxPayload) { NULL, 0 }));
-      copy_message (self, position, position + length, depth + 1, inner);
-      if (to != NULL) {
-        append_varint (to, tag);
-        append_varint (to, inner->len);
-        g_byte_array_append (to, inner->data, inner->len);
-      }
-    } else if (to == NULL) {
+    if (field.leads_on && depth == TO_PAYLOAD - 2)
+      g_array_append_val (self->payloads, ((MienOnnxPayload) { NULL, 0 }));
+    if (field.leads_on)
+      find_payloads (self, field.content, field.end, depth + 1);
+    if (field.is_payload) {
       MienOnnxPayload *payload = &g_array_index (self->payloads, MienOnnxPayload, self->payloads->len - 1);
-
       self->twice |= payload->data != NULL;
-      *payload = (MienOnnxPayload) { self->data + position, length };
-      self->n_cut += length;
+      *payload = (MienOnnxPayload) { self->data + field.content, field.end - field.content };
+      self->n_cut += payload->n;
     }
-    position += length;
+    position = field.end;
+  }
+}
+
+/* Of the message from start to end without its payloads. */
+static gsize
+rest_length (const Cutter *self, gsize start, gsize end, int depth)
+{
+  gsize n = 0;
+
+  for (gsize position = start; position < end;) {
+    const Field field = read_field (self, position, depth);
+    const gsize inner = field.leads_on ? rest_length (self, field.content, field.end, depth + 1) : 0;
+
+    if (field.leads_on)
+      n += varint_length (field.tag) + varint_length (inner) + inner;
+    else if (!field.is_payload)
+      n += field.end - position;
+    position = field.end;
+  }
+  return n;
+}
+
+static void
+copy_rest (const Cutter *self, gsize start, gsize end, int depth, GByteArray *to)
+{
+  for (gsize position = start; position < end;) {
+    const Field field = read_field (self, position, depth);
+
+    if (field.leads_on) {
+      append_varint (to, field.tag);
+      append_varint (to, rest_length (self, field.content, field.end, depth + 1));
+      copy_rest (self, field.content, field.end, depth + 1, to);
+    } else if (!field.is_payload) {
+      g_byte_array_append (to, self->data + position, (guint) (field.end - position));
+    }
+    position = field.end;
   }
 }
 
@@ -114,11 +171,11 @@ mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads)
   Cutter self = { .data = data, .payloads = payloads };
   GByteArray *rest;
 
-  copy_message (&self, 0, n, 0, NULL);
+  find_payloads (&self, 0, n, 0);
   if (self.twice || self.n_cut < n / 2)
     return NULL;
-  rest = g_byte_array_new ();
-  copy_message (&self, 0, n, 0, rest);
+  rest = g_byte_array_sized_new ((guint) rest_length (&self, 0, n, 0));
+  copy_rest (&self, 0, n, 0, rest);
   if (!align (data, payloads))
     g_clear_pointer (&rest, g_byte_array_unref);
   return rest;
