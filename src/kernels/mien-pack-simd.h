@@ -5,14 +5,14 @@
 #include "kernels/mien-lanes-simd.h"
 
 #if WIDTH == 16
-#define LOW { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23 }
-#define HIGH { 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31 }
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif WIDTH == 8
-#define LOW { 0, 8, 1, 9, 2, 10, 3, 11 }
-#define HIGH { 4, 12, 5, 13, 6, 14, 7, 15 }
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #else
-#define LOW { 0, 4, 1, 5 }
-#define HIGH { 2, 6, 3, 7 }
+#define LOW 0, 4, 1, 5
+#define HIGH 2, 6, 3, 7
 #endif
 
 /* The transpose of WIDTH vectors: each step interleaves those of the first half with those of the second, and as many steps as a number of a
@@ -26,8 +26,8 @@ transpose (Vec *rows)
   for (int step = 1; step < WIDTH; step *= 2) {
 #pragma GCC unroll 8
     for (int i = 0; i < WIDTH / 2; i++) {
-      mixed[2 * i] = __builtin_shuffle (rows[i], rows[i + WIDTH / 2], (VecI) LOW);
-      mixed[2 * i + 1] = __builtin_shuffle (rows[i], rows[i + WIDTH / 2], (VecI) HIGH);
+      mixed[2 * i] = __builtin_shufflevector (rows[i], rows[i + WIDTH / 2], LOW);
+      mixed[2 * i + 1] = __builtin_shufflevector (rows[i], rows[i + WIDTH / 2], HIGH);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < WIDTH; i++)
