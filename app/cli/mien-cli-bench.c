@@ -97,7 +97,7 @@ mien_cli_bench (int argc, char **argv)
     { "batch", 'b', 0, G_OPTION_ARG_INT, &batch, "Faces at a time; default: 1", "N" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: 1; 0: one a processor", "N" },
     { "cpu", 0, 0, G_OPTION_ARG_STRING, &cpu_word, "Use no more of the processor than c, avx2, avx512, bf16 or amx (neon on ARM)", "LEVEL" },
-    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "f32, bf16, or auto (default; now f32)", "NAME" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "f32, bf16, or auto (default): as the live view, bf16 where it answers the same", "NAME" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "How long to measure; default: 2", "S" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "json (default) or text", "FORMAT" },
     { NULL },
@@ -120,7 +120,7 @@ mien_cli_bench (int argc, char **argv)
     return mien_cli_usage ("bench", "what is “%s”? The model is named by --model", argv[1]);
   format_chosen = mien_cli_choose ("bench", "--format", format, formats);
   precision_chosen = mien_cli_choose ("bench", "--precision", precision, precisions);
-  chosen_precision = precision_chosen == 2 ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
+  chosen_precision = precision_chosen == 2 ? MIEN_PRECISION_BF16 : precision_chosen == 1 ? MIEN_PRECISION_F32 : MIEN_PRECISION_AUTO;
   if (format_chosen < 0 || precision_chosen < 0 || !mien_cli_parse_cpu ("bench", cpu_word, &cpu))
     return MIEN_CLI_USAGE;
   if (batch < 1 || batch > 4096)
@@ -170,12 +170,12 @@ mien_cli_bench (int argc, char **argv)
         mien_json_number (text, numbers[i].value, 6);
       }
       g_string_append_printf (text, ",\"batch\":%d,\"threads\":%d,\"runs\":%u,\"cpu\":\"%s\",\"precision\":\"%s\"}", batch,
-                              mien_threads_count (threads), times->len, mien_cpu_level_name (cpu), precisions[MAX (precision_chosen, 1)]);
+                              mien_threads_count (threads), times->len, mien_cpu_level_name (cpu), precisions[1 + (mien_predictor_get_precision (predictor) == MIEN_PRECISION_BF16)]);
     } else {
       g_string_append_printf (text, "median %.1f us, 99th percentile %.1f us, fastest %.1f us of %u runs\n", median_us, p99_us,
                               sorted[0], times->len);
       g_string_append_printf (text, "%.0f faces a second, %.2f GFLOP a second; batch %d, threads %d, cpu %s, %s; opened and tried in %.1f ms", batch * 1e6 / median_us,
-                              gflop_per_s, batch, mien_threads_count (threads), mien_cpu_level_name (cpu), precisions[MAX (precision_chosen, 1)], (double) opening_us / 1000);
+                              gflop_per_s, batch, mien_threads_count (threads), mien_cpu_level_name (cpu), precisions[1 + (mien_predictor_get_precision (predictor) == MIEN_PRECISION_BF16)], (double) opening_us / 1000);
     }
     mien_cli_print_line (text->str);
   }

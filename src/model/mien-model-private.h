@@ -27,17 +27,22 @@ struct _MienModel {
   float scale, mean[3], std[3];
   float crop_margin;
   float temperature, views_temperature;
+  float bfloat16;     /* share of pictures that it was seen to call the same with bfloat16; 0: not measured */
   gboolean guessed;
   gboolean lean;      /* the weights are gone, in the plan of `tried` alone */
   MienContext *tried; /* (nullable) (owned) atomic: of the trial run, until a predictor takes it */
+  MienPrecision tried_as;
 };
 
 /* A plan for batch pictures, with no_fusion one for the shapes of all layers alone; NULL with error set also when output does not come out as n_labels numbers a picture. */
 MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads,
                                 gboolean no_fusion, GError **error);
 
+/* AUTO to what it is on a processor of this level. */
+MienPrecision mien_model_decide_precision (const MienModel *self, MienPrecision precision, MienCpuLevel cpu);
+
 /* What the trial run at the end of opening has made ready, once, when that is what is wanted; else NULL. (transfer full) */
-MienContext *mien_model_take_tried (MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads);
+MienContext *mien_model_take_tried (MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads); /* precision: decided */
 
 /* As mien_model_load(), with a trial run under these options, whose plan alone has the weights afterwards; its context is in `tried`. */
 MienModel *mien_model_load_lean (const char *path_or_name, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error);

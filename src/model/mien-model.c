@@ -118,7 +118,8 @@ read_metadata (MienModel *self, GError **error)
       !mien_metadata_float (self->graph, "mien.temperature", 0.01, 100, &self->temperature, NULL, error))
     return FALSE;
   self->views_temperature = self->temperature;
-  if (!mien_metadata_float (self->graph, "mien.temperature.views", 0.01, 100, &self->views_temperature, NULL, error))
+  if (!mien_metadata_float (self->graph, "mien.temperature.views", 0.01, 100, &self->views_temperature, NULL, error) ||
+      !mien_metadata_float (self->graph, "mien.bfloat16", 0, 1, &self->bfloat16, NULL, error))
     return FALSE;
   if ((size >= 0 && size != self->size) || (channels >= 0 && channels != self->channels) || !is_channels (self->channels))
     return mien_file_fail (error, MIEN_NN_ERROR_FORMAT, _("its metadata speak of pictures of %dx%d pixels with %d channels, which the network does not take"),
@@ -302,12 +303,20 @@ try_run (const MienModel *self, MienPlan *plan, int batch, GError **error)
   return g_steal_pointer (&context);
 }
 
+MienPrecision
+mien_model_decide_precision (const MienModel *self, MienPrecision precision, MienCpuLevel cpu)
+{
+  const gboolean same = precision == MIEN_PRECISION_BF16 || (precision == MIEN_PRECISION_AUTO && self->bfloat16 >= MIEN_MODEL_SAME_ENOUGH);
+
+  return same && cpu >= MIEN_CPU_BF16 ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
+}
+
 MienContext *
 mien_model_take_tried (MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads)
 {
   g_autoptr (MienContext) context = NULL;
 
-  if (batch != MAX (self->fixed_batch, 1) || cpu != mien_cpu_level () || precision != MIEN_PRECISION_F32)
+  if (batch != MAX (self->fixed_batch, 1) || cpu != mien_cpu_level () || precision != self->tried_as)
     return NULL;
   context = g_atomic_pointer_exchange (&self->tried, NULL);
   return context != NULL && mien_context_set_threads (context, threads) ? g_steal_pointer (&context) : NULL;
@@ -326,6 +335,7 @@ take_graph (MienGraph *graph, const char *path, MienPlanOptions options, GError 
   if (!read_input (self, error) || !read_metadata (self, error))
     return NULL;
   batch = MAX (self->fixed_batch, 1);
+  options.precision = self->tried_as = mien_model_decide_precision (self, options.precision, options.cpu);
   plan = make_plan (self, batch, options, error);
   if (plan == NULL || !find_output (self, plan, batch, error) || !read_labels (self, error) ||
       (self->tried = try_run (self, plan, batch, error)) == NULL)
@@ -338,7 +348,7 @@ take_graph (MienGraph *graph, const char *path, MienPlanOptions options, GError 
 static MienPlanOptions
 usual_options (void)
 {
-  return (MienPlanOptions) { .cpu = mien_cpu_level (), .n_threads = MIN ((int) g_get_num_processors (), MAX_THREADS) };
+  return (MienPlanOptions) { .cpu = mien_cpu_level (), .precision = MIEN_PRECISION_AUTO, .n_threads = MIN ((int) g_get_num_processors (), MAX_THREADS) };
 }
 
 MienModel *

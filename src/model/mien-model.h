@@ -2,7 +2,7 @@
 /* A model: an ONNX network that takes a face and answers with one probability per label.
  *
  * What FER needs beyond the graph stands in the file's metadata_props under keys mien.*: labels, input.size,
- * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, temperature.views, version; and the card: recipe,
+ * input.channels, input.scale, input.mean, input.std, crop.margin, temperature, temperature.views, bfloat16, version; and the card: recipe,
  * recipe.settings, training, teachers, dataset, cost, calibration, scores (one view) and scores.mirrored (two).
  * Where they are missing, documented guesses fill in (FER2013's seven labels when there are seven outputs, size and
  * channels from the graph's input, scale 1/255, mean 0, std 1, temperature 1; class-1, class-2, ... for any other number of
@@ -92,8 +92,14 @@ MienPredictor *mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, 
 void mien_predictor_free (MienPredictor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPredictor, mien_predictor_free)
 
-/* f32 until set. bfloat16 where the processor has it (level bf16), f32 elsewhere. */
+/* The same in MIEN_PRECISION_AUTO: bfloat16 where the processor has it (level bf16) and the network was measured to call at least
+ * MIEN_MODEL_SAME_ENOUGH of the public pictures the same with it (metadata bfloat16, made by training), else f32. */
+MienPredictor *mien_predictor_new_fast (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error);
+#define MIEN_MODEL_SAME_ENOUGH 0.99f
+
+/* f32 until set, but for mien_predictor_new_fast(). bfloat16 where the processor has it, f32 elsewhere. */
 void mien_predictor_set_precision (MienPredictor *self, MienPrecision precision);
+MienPrecision mien_predictor_get_precision (const MienPredictor *self); /* as it runs: MIEN_PRECISION_F32 or BF16 */
 MienModel *mien_predictor_get_model (const MienPredictor *self); /* (transfer none) */
 
 /* pixels[n][size][size], 0..255; probabilities[n][n_labels]. n 1 .. any number: done in batches. */

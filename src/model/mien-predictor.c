@@ -54,13 +54,14 @@ start_engine (MienPredictor *self, Engine *engine, GError **error)
   return TRUE;
 }
 
-MienPredictor *
-mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
+static MienPredictor *
+new_predictor (MienModel *model, int max_batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
 {
   MienPredictor *self = g_new0 (MienPredictor, 1);
 
   self->model = mien_model_ref (model);
   self->cpu = cpu;
+  self->precision = mien_model_decide_precision (model, precision, cpu);
   self->threads = threads;
   max_batch = CLAMP (max_batch, 1, MAX_BATCH);
   if (model->fixed_batch > 0) {
@@ -79,6 +80,18 @@ mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThrea
 }
 
 MienPredictor *
+mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
+{
+  return new_predictor (model, max_batch, cpu, MIEN_PRECISION_F32, threads, error);
+}
+
+MienPredictor *
+mien_predictor_new_fast (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
+{
+  return new_predictor (model, max_batch, cpu, MIEN_PRECISION_AUTO, threads, error);
+}
+
+MienPredictor *
 mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
 {
   MienModel *model = mien_model_load_lean (path_or_name, cpu, precision, threads, error);
@@ -89,7 +102,7 @@ mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, MienPrecision p
   self = g_new0 (MienPredictor, 1);
   self->model = model;
   self->cpu = cpu;
-  self->precision = precision;
+  self->precision = model->tried_as;
   self->threads = threads;
   self->n_engines = 1;
   self->engines[0].batch = MAX (model->fixed_batch, 1);
@@ -110,10 +123,17 @@ stop_engines (MienPredictor *self)
 void
 mien_predictor_set_precision (MienPredictor *self, MienPrecision precision)
 {
+  precision = mien_model_decide_precision (self->model, precision, self->cpu);
   if (precision == self->precision)
     return;
   self->precision = precision;
   stop_engines (self); /* they are made again when needed */
+}
+
+MienPrecision
+mien_predictor_get_precision (const MienPredictor *self)
+{
+  return self->precision;
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "train/mien-calibrate.h"
 #include "train/mien-evaluate.h"
+#include "train/mien-metrics.h"
 #include "train/mien-train-private.h"
 
 /* What the frames of FER2013's training pictures add to a detected face on each side: the median over 405 of 500 pictures in which the
@@ -79,15 +80,24 @@ score (const MienRun *self, MienModel *model, const float *probabilities, MienEv
   return *all != NULL && (*clean != NULL || self->n_twins == self->validation->n);
 }
 
-float *
-mien_run_predict (const MienRun *self, MienModel *model, int views, GError **error)
+static float *
+predict (const MienRun *self, MienModel *model, MienPrecision precision, int views, GError **error)
 {
   g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, mien_cpu_level (), self->threads, error);
   g_autofree float *probabilities = g_new (float, (gsize) self->validation->n * MIEN_DATASET_N_LABELS);
 
-  if (predictor == NULL || !mien_evaluate_predict (predictor, self->validation, views, probabilities, NULL, NULL, NULL, error))
+  if (predictor == NULL)
+    return NULL;
+  mien_predictor_set_precision (predictor, precision);
+  if (!mien_evaluate_predict (predictor, self->validation, views, probabilities, NULL, NULL, NULL, error))
     return NULL;
   return g_steal_pointer (&probabilities);
+}
+
+float *
+mien_run_predict (const MienRun *self, MienModel *model, int views, GError **error)
+{
+  return predict (self, model, MIEN_PRECISION_F32, views, error);
 }
 
 gboolean
@@ -148,6 +158,25 @@ add_scores (const MienRun *self, MienGraph *graph, MienModel *model, int views, 
   return TRUE;
 }
 
+/* The share of the public pictures that the network calls the same with bfloat16, if this processor has any. f32: its answers to one view, at any
+ * temperature. */
+static gboolean
+add_agreement (const MienRun *self, MienGraph *graph, MienModel *model, const float *f32, GError **error)
+{
+  const int n = self->validation->n;
+  int n_same = 0;
+
+  if (mien_cpu_level () < MIEN_CPU_BF16)
+    return TRUE;
+  g_autofree float *bf16 = predict (self, model, MIEN_PRECISION_BF16, 1, error);
+  if (bf16 == NULL)
+    return FALSE;
+  for (int i = 0; i < n * MIEN_DATASET_N_LABELS; i += MIEN_DATASET_N_LABELS)
+    n_same += mien_metrics_answer (f32 + i, MIEN_DATASET_N_LABELS) == mien_metrics_answer (bf16 + i, MIEN_DATASET_N_LABELS);
+  set_number (graph, "mien.bfloat16", (double) n_same / n);
+  return TRUE;
+}
+
 MienModel *
 mien_run_finish_model (const MienRun *self, MienModel *model, GError **error)
 {
@@ -159,6 +188,8 @@ mien_run_finish_model (const MienRun *self, MienModel *model, GError **error)
   set_number (graph, "mien.temperature.views", 1);
   plain = mien_model_new (graph, error);
   if (plain == NULL || (one = mien_run_predict (self, plain, 1, error)) == NULL || (other = mien_run_predict (self, plain, 2, error)) == NULL)
+    return NULL;
+  if (!add_agreement (self, graph, plain, one, error))
     return NULL;
   const int n = self->validation->n;
   const float *const views[] = { one, other };

@@ -6,16 +6,15 @@
 #include <math.h>
 #include <string.h>
 
-static int
-find_largest (const float *values, int n)
+int
+mien_metrics_answer (const float *probabilities, int n_labels)
 {
-  int largest = 0;
+  int answer = 0;
 
-  for (int i = 1; i < n; i++) {
-    if (values[i] > values[largest])
-      largest = i;
-  }
-  return largest;
+  for (int i = 1; i < n_labels; i++)
+    if (probabilities[i] > probabilities[answer])
+      answer = i;
+  return answer;
 }
 
 static void
@@ -89,7 +88,7 @@ mien_metrics_compute (MienMetrics *self, const float *probabilities, const guint
     if (leave_out != NULL && leave_out[i] != 0)
       continue;
 
-    const int answer = find_largest (p, n_labels);
+    const int answer = mien_metrics_answer (p, n_labels);
     const int bin = CLAMP ((int) ceil ((double) p[answer] * MIEN_METRICS_ECE_BINS) - 1, 0, MIEN_METRICS_ECE_BINS - 1);
 
     self->n++;

@@ -35,6 +35,9 @@ typedef struct {
   int confusion[MIEN_METRICS_MAX_LABELS][MIEN_METRICS_MAX_LABELS]; /* [truth][answer] */
 } MienMetrics;
 
+/* The largest of n_labels numbers; the first of equals. */
+int mien_metrics_answer (const float *probabilities, int n_labels);
+
 /* probabilities[n][n_labels], labels[n] below n_labels; leave_out: (nullable) [n], samples with 1 are not counted.
  * With nothing to count n is 0 and every score NAN. */
 void mien_metrics_compute (MienMetrics *self, const float *probabilities, const guint8 *labels, const guint8 *leave_out,

@@ -151,6 +151,7 @@ test_bad_metadata (void)
     { "mien.input.mean", "nan" }, { "mien.input.mean", "1,2,3,4" }, { "mien.input.std", "0" }, { "mien.input.std", "-1" },
     { "mien.input.std", "nan" }, { "mien.crop.margin", "9" }, { "mien.crop.margin", "x" }, { "mien.temperature", "0" },
     { "mien.temperature", "-1" }, { "mien.temperature", "nan" }, { "mien.temperature", "1e-30" },
+    { "mien.bfloat16", "1.01" }, { "mien.bfloat16", "-0.1" }, { "mien.bfloat16", "nan" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -258,6 +259,46 @@ test_predict (void)
         for (int n = 1; n <= 9; n += 2)
           check_predictions (model, max_batch, n, 1 / 255.0, temperatures[t] != NULL ? g_ascii_strtod (temperatures[t], NULL) : 1);
     }
+}
+
+/* bfloat16 only where the network was measured with it, and where the processor has it. */
+static void
+test_fast_precision (void)
+{
+  static const struct { const char *measured; gboolean same; } cases[] = { { NULL, FALSE }, { "0", FALSE }, { "0.98", FALSE }, { "0.995", TRUE }, { "1", TRUE } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    const MienPrecision fast = cases[i].same && mien_cpu_level () >= MIEN_CPU_BF16 ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
+    g_autoptr (MienGraph) graph = make_graph (&grey);
+    g_autoptr (GError) error = NULL;
+    if (cases[i].measured != NULL)
+      set (graph, "mien.bfloat16", cases[i].measured);
+    g_autoptr (MienModel) model = mien_model_new (graph, &error);
+    g_assert_no_error (error);
+    for (int max_batch = 1; max_batch <= 4; max_batch += 3) {
+      g_autoptr (MienPredictor) predictor = mien_predictor_new_fast (model, max_batch, mien_cpu_level (), NULL, &error);
+      g_autoptr (MienPredictor) plain = mien_predictor_new (model, max_batch, mien_cpu_level (), NULL, &error);
+      g_autoptr (MienPredictor) low = mien_predictor_new_fast (model, max_batch, MIEN_CPU_C, NULL, &error);
+      float pixels[2 * 48 * 48], fast_answers[14], plain_answers[14];
+
+      g_assert_no_error (error);
+      g_assert_cmpint (mien_predictor_get_precision (predictor), ==, fast);
+      g_assert_cmpint (mien_predictor_get_precision (plain), ==, MIEN_PRECISION_F32);
+      g_assert_cmpint (mien_predictor_get_precision (low), ==, MIEN_PRECISION_F32);
+      for (int k = 0; k < 2 * 48 * 48; k++)
+        pixels[k] = (float) (k * 7 % 256);
+      g_assert_true (mien_predictor_run (predictor, pixels, 2, fast_answers, &error));
+      g_assert_true (mien_predictor_run (plain, pixels, 2, plain_answers, &error));
+      for (int k = 0; k < 14; k++)
+        g_assert_cmpfloat_with_epsilon (fast_answers[k], plain_answers[k], fast == MIEN_PRECISION_F32 ? 1e-6 : 0.02);
+      mien_predictor_set_precision (predictor, MIEN_PRECISION_F32);
+      g_assert_cmpint (mien_predictor_get_precision (predictor), ==, MIEN_PRECISION_F32);
+      g_assert_true (mien_predictor_run (predictor, pixels, 2, fast_answers, &error));
+      g_assert_cmpmem (fast_answers, sizeof fast_answers, plain_answers, sizeof plain_answers);
+      mien_predictor_set_precision (predictor, MIEN_PRECISION_AUTO);
+      g_assert_cmpint (mien_predictor_get_precision (predictor), ==, fast);
+    }
+  }
 }
 
 /* The model does not see what happens to the graph it was made from. */
@@ -548,6 +589,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model/predict", test_predict);
   g_test_add_func ("/model/goes-on", test_goes_on);
   g_test_add_func ("/model/open", test_open);
+  g_test_add_func ("/model/fast-precision", test_fast_precision);
   g_test_add_func ("/model/own-copy", test_own_copy);
   g_test_add_func ("/model/save", test_save);
   g_test_add_func ("/model/layers", test_layers);

@@ -83,6 +83,12 @@ mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThrea
   return self;
 }
 
+MienPredictor *
+mien_predictor_new_fast (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
+{
+  return mien_predictor_new (model, max_batch, cpu, threads, error);
+}
+
 void
 mien_predictor_free (MienPredictor *self)
 {
