@@ -260,6 +260,11 @@ run_matmul (MienOpCtx *ctx, GError **error)
   const float *a = ctx->in[0]->data, *b = ctx->in[1]->data;
   float *y = ctx->out[0]->data;
 
+  if (ctx->in[0]->n_elems == 0 || ctx->in[1]->n_elems == 0) { /* there may be no a or b to point into; sums of nothing are 0 */
+    for (gsize i = 0; i < ctx->out[0]->n_elems; i++)
+      y[i] = 0;
+    return TRUE;
+  }
   for (int i = 0; i < state->n_batches; i++)
     mien_gemm_f32 (&ctx->kernels->gemm, &state->shape, a + state->a_offset[i], b + state->b_offset[i], state->packed,
                    y + (gsize) i * state->shape.m * state->shape.n, &state->tail, ctx->scratch, ctx->threads);
