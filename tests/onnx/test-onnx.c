@@ -535,6 +535,45 @@ test_aligned (void)
   }
 }
 
+/* Weights of a large file live on by themselves, in whatever order the others go. */
+static void
+test_parts_of_a_file (void)
+{
+  enum { N = 7, N_FLOATS = 340000 }; /* 1.3 MiB each: large pages are shared by two */
+  static const int order[N] = { 3, 0, 6, 2, 1, 5, 4 };
+  g_autoptr (MienGraph) graph = mien_graph_new ("parts", 13), again = NULL;
+  g_autofree char *dir = mien_test_make_dir (), *path = g_build_filename (dir, "parts.onnx", NULL);
+  g_autoptr (GError) error = NULL;
+  const MienShape shape = mien_shape (1, N_FLOATS);
+  MienTensor *tensors[N];
+  int sum = mien_graph_add_input (graph, "x", MIEN_F32, &shape);
+
+  for (int i = 0; i < N; i++) {
+    g_autofree char *name = g_strdup_printf ("w%d", i);
+    MienTensor *tensor = mien_tensor_new (MIEN_F32, &shape);
+    for (int k = 0; k < N_FLOATS; k++)
+      mien_tensor_f32 (tensor)[k] = (float) (i * 1000 + k % 1000);
+    sum = mien_graph_op (graph, "", "Add", "", (const int[]) { sum, mien_graph_add_constant (graph, name, tensor) }, 2);
+  }
+  mien_graph_add_output (graph, sum);
+  g_assert_true (mien_onnx_write (graph, path, &error));
+  again = mien_onnx_read (path, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < N; i++) {
+    g_autofree char *name = g_strdup_printf ("w%d", i);
+    tensors[i] = mien_tensor_ref (mien_graph_value (again, mien_graph_find (again, name))->tensor);
+  }
+  g_clear_pointer (&again, mien_graph_unref);
+  for (int gone = 0; gone < N; gone++) {
+    for (int i = gone; i < N; i++)
+      for (int k = 0; k < N_FLOATS; k++)
+        if (mien_tensor_f32 (tensors[order[i]])[k] != (float) (order[i] * 1000 + k % 1000))
+          g_error ("w%d[%d] is %g with %d others gone", order[i], k, mien_tensor_f32 (tensors[order[i]])[k], gone);
+    mien_tensor_unref (tensors[order[gone]]);
+  }
+  mien_test_remove_dir (dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -542,6 +581,7 @@ main (int argc, char **argv)
   g_test_add_func ("/onnx/round-trip", test_round_trip);
   g_test_add_func ("/onnx/write-fails", test_write_fails);
   g_test_add_func ("/onnx/aligned", test_aligned);
+  g_test_add_func ("/onnx/parts-of-a-file", test_parts_of_a_file);
   g_test_add_func ("/onnx/number-fields", test_number_fields);
   g_test_add_func ("/onnx/bad-tensors", test_bad_tensors);
   g_test_add_func ("/onnx/bad-graphs", test_bad_graphs);
