@@ -85,6 +85,7 @@ mien_cli_bench (int argc, char **argv)
 {
   static const char *const formats[] = { "json", "text", NULL };
   static const char *const precisions[] = { "auto", "f32", "bf16", NULL };
+  static const MienPrecision precision_of[] = { MIEN_PRECISION_AUTO, MIEN_PRECISION_F32, MIEN_PRECISION_BF16 };
   g_autofree char *model_path = NULL;
   g_autofree char *cpu_word = NULL;
   g_autofree char *precision = NULL;
@@ -120,16 +121,16 @@ mien_cli_bench (int argc, char **argv)
     return mien_cli_usage ("bench", "what is “%s”? The model is named by --model", argv[1]);
   format_chosen = mien_cli_choose ("bench", "--format", format, formats);
   precision_chosen = mien_cli_choose ("bench", "--precision", precision, precisions);
-  chosen_precision = precision_chosen == 2 ? MIEN_PRECISION_BF16 : precision_chosen == 1 ? MIEN_PRECISION_F32 : MIEN_PRECISION_AUTO;
   if (format_chosen < 0 || precision_chosen < 0 || !mien_cli_parse_cpu ("bench", cpu_word, &cpu))
     return MIEN_CLI_USAGE;
+  chosen_precision = precision_of[precision_chosen];
   if (batch < 1 || batch > 4096)
     return mien_cli_usage ("bench", "--batch takes 1 to 4096, not %d", batch);
   if (n_threads < 0 || n_threads > 256)
     return mien_cli_usage ("bench", "--threads takes 1 to 256, or 0 for all, not %d", n_threads);
   if (!(seconds > 0 && seconds <= 3600))
     return mien_cli_usage ("bench", "--seconds takes more than 0 up to 3600");
-  if (precision_chosen == 2 && MIN (cpu, mien_cpu_detect ()) < MIEN_CPU_BF16)
+  if (chosen_precision == MIEN_PRECISION_BF16 && MIN (cpu, mien_cpu_detect ()) < MIEN_CPU_BF16)
     return mien_cli_fail (g_error_new (MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, "the level %s has no bfloat16; use --precision f32",
                                        mien_cpu_level_name (MIN (cpu, mien_cpu_detect ()))));
 
@@ -149,6 +150,7 @@ mien_cli_bench (int argc, char **argv)
   if (times == NULL) {
     status = mien_cli_fail (error);
   } else {
+    const char *ran = mien_predictor_get_precision (predictor) == MIEN_PRECISION_BF16 ? "bf16" : "f32";
     const double *sorted = (const double *) (gpointer) times->data;
     const double median_us = sorted[times->len / 2];
     const double p99_us = sorted[MIN (times->len - 1, (guint) ceil (times->len * 0.99))];
@@ -170,12 +172,12 @@ mien_cli_bench (int argc, char **argv)
         mien_json_number (text, numbers[i].value, 6);
       }
       g_string_append_printf (text, ",\"batch\":%d,\"threads\":%d,\"runs\":%u,\"cpu\":\"%s\",\"precision\":\"%s\"}", batch,
-                              mien_threads_count (threads), times->len, mien_cpu_level_name (cpu), precisions[1 + (mien_predictor_get_precision (predictor) == MIEN_PRECISION_BF16)]);
+                              mien_threads_count (threads), times->len, mien_cpu_level_name (cpu), ran);
     } else {
       g_string_append_printf (text, "median %.1f us, 99th percentile %.1f us, fastest %.1f us of %u runs\n", median_us, p99_us,
                               sorted[0], times->len);
       g_string_append_printf (text, "%.0f faces a second, %.2f GFLOP a second; batch %d, threads %d, cpu %s, %s; opened and tried in %.1f ms", batch * 1e6 / median_us,
-                              gflop_per_s, batch, mien_threads_count (threads), mien_cpu_level_name (cpu), precisions[1 + (mien_predictor_get_precision (predictor) == MIEN_PRECISION_BF16)], (double) opening_us / 1000);
+                              gflop_per_s, batch, mien_threads_count (threads), mien_cpu_level_name (cpu), ran, (double) opening_us / 1000);
     }
     mien_cli_print_line (text->str);
   }
