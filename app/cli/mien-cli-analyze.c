@@ -146,7 +146,7 @@ mien_cli_analyze (int argc, char **argv)
 
   model = mien_cli_load_model (model_path, &error);
   if (model != NULL)
-    predictor = mien_predictor_new (model, 8, mien_cpu_level (), NULL, &error);
+    predictor = mien_predictor_new (model, 8, mien_cpu_level (), MIEN_PRECISION_F32, NULL, &error);
   if (predictor != NULL)
     faces = mien_faces_new (detector, &error);
   if (faces == NULL)

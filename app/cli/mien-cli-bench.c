@@ -139,13 +139,12 @@ mien_cli_bench (int argc, char **argv)
   if (batch == 1)
     predictor = open_one (model_path, cpu, chosen_precision, threads, &error);
   else if ((model = mien_cli_load_model (model_path, &error)) != NULL)
-    predictor = mien_predictor_new (model, batch, cpu, threads, &error);
+    predictor = mien_predictor_new (model, batch, cpu, chosen_precision, threads, &error);
   if (predictor == NULL) {
     mien_threads_free (threads);
     return mien_cli_fail (error);
   }
   opening_us = g_get_monotonic_time () - opening_us;
-  mien_predictor_set_precision (predictor, chosen_precision);
   times = measure (predictor, batch, seconds, &error);
   if (times == NULL) {
     status = mien_cli_fail (error);

@@ -380,7 +380,7 @@ mien_cli_evaluate (int argc, char **argv)
     return mien_cli_fail (error);
 
   threads = mien_threads_new (n_threads);
-  predictor = mien_predictor_new (model, 64, cpu, threads, &error);
+  predictor = mien_predictor_new (model, 64, cpu, MIEN_PRECISION_F32, threads, &error);
   if (predictor == NULL)
     status = mien_cli_fail (error);
   else

@@ -239,7 +239,7 @@ mien_maps_new (MienModel *model, GError **error)
   self->context = mien_context_new (self->plan, error);
   if (self->context == NULL)
     return NULL;
-  self->predictor = mien_predictor_new (model, 1, options.cpu, NULL, error);
+  self->predictor = mien_predictor_new (model, 1, options.cpu, MIEN_PRECISION_F32, NULL, error);
   if (self->predictor == NULL)
     return NULL;
   measure_layers (self, graph);

@@ -84,7 +84,7 @@ GPtrArray *mien_model_dup_layers (const MienModel *self, GError **error); /* Mie
 
 /* Runs faces through the model, up to max_batch at a time. */
 typedef struct _MienPredictor MienPredictor;
-MienPredictor *mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error);
+MienPredictor *mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error);
 
 /* Opens a network for this predictor alone, which takes one face at a time: the weights exist once only, packed as the processor wants them.
  * Layers and metadata of its model are there; further plans, another precision for instance, are refused. Errors as mien_model_load(). */
@@ -92,12 +92,10 @@ MienPredictor *mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, 
 void mien_predictor_free (MienPredictor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPredictor, mien_predictor_free)
 
-/* The same in MIEN_PRECISION_AUTO: bfloat16 where the processor has it (level bf16) and the network was measured to call at least
- * MIEN_MODEL_SAME_ENOUGH of the public pictures the same with it (metadata bfloat16, made by training), else f32. */
-MienPredictor *mien_predictor_new_fast (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error);
+/* bfloat16 only where the processor has it (level bf16), f32 elsewhere. MIEN_PRECISION_AUTO: bfloat16 where the network was measured to call at least
+ * so many of the public pictures the same with it (metadata bfloat16, made by training). */
 #define MIEN_MODEL_SAME_ENOUGH 0.99f
 
-/* f32 until set, but for mien_predictor_new_fast(). bfloat16 where the processor has it, f32 elsewhere. */
 void mien_predictor_set_precision (MienPredictor *self, MienPrecision precision);
 MienPrecision mien_predictor_get_precision (const MienPredictor *self); /* as it runs: MIEN_PRECISION_F32 or BF16 */
 MienModel *mien_predictor_get_model (const MienPredictor *self); /* (transfer none) */

@@ -54,8 +54,8 @@ start_engine (MienPredictor *self, Engine *engine, GError **error)
   return TRUE;
 }
 
-static MienPredictor *
-new_predictor (MienModel *model, int max_batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
+MienPredictor *
+mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
 {
   MienPredictor *self = g_new0 (MienPredictor, 1);
 
@@ -77,18 +77,6 @@ new_predictor (MienModel *model, int max_batch, MienCpuLevel cpu, MienPrecision 
   if (!start_engine (self, &self->engines[0], error))
     g_clear_pointer (&self, mien_predictor_free);
   return self;
-}
-
-MienPredictor *
-mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
-{
-  return new_predictor (model, max_batch, cpu, MIEN_PRECISION_F32, threads, error);
-}
-
-MienPredictor *
-mien_predictor_new_fast (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
-{
-  return new_predictor (model, max_batch, cpu, MIEN_PRECISION_AUTO, threads, error);
 }
 
 MienPredictor *

@@ -133,7 +133,7 @@ analyze_thread (GTask *task, gpointer source_object, gpointer task_data, GCancel
 
   if (g_task_return_error_if_cancelled (task))
     return;
-  predictor = mien_predictor_new (job->model, ASYNC_BATCH, mien_cpu_level (), NULL, &error);
+  predictor = mien_predictor_new (job->model, ASYNC_BATCH, mien_cpu_level (), MIEN_PRECISION_F32, NULL, &error);
   if (predictor != NULL)
     result = mien_analyze_image (job->image, predictor, NULL, TRUE, &error);
   if (result != NULL)

@@ -129,7 +129,7 @@ prepare (Worker *worker, const Order *order, GError **error)
   if (worker->predictor == NULL || worker->model_serial != order->model_serial) {
     g_clear_pointer (&worker->predictor, mien_predictor_free);
     worker->model_serial = order->model_serial;
-    worker->predictor = mien_predictor_new_fast (order->model, MAX_BATCH, mien_cpu_level (), NULL, error);
+    worker->predictor = mien_predictor_new (order->model, MAX_BATCH, mien_cpu_level (), MIEN_PRECISION_AUTO, NULL, error);
   }
   if (worker->predictor == NULL)
     return FALSE;

@@ -57,10 +57,9 @@ call (Teacher *teacher, MienModel *model, const char *path, MienThreads *threads
   if (model == NULL || !match_labels (model, path, teacher->place, error))
     return FALSE;
   g_clear_pointer (&teacher->predictor, mien_predictor_free);
-  teacher->predictor = mien_predictor_new (model, MAX_BATCH, mien_cpu_level (), threads, error);
+  teacher->predictor = mien_predictor_new (model, MAX_BATCH, mien_cpu_level (), MIEN_PRECISION_BF16, threads, error);
   if (teacher->predictor == NULL)
     return FALSE;
-  mien_predictor_set_precision (teacher->predictor, MIEN_PRECISION_BF16);
   return TRUE;
 }
 

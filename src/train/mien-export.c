@@ -83,13 +83,10 @@ score (const MienRun *self, MienModel *model, const float *probabilities, MienEv
 static float *
 predict (const MienRun *self, MienModel *model, MienPrecision precision, int views, GError **error)
 {
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, mien_cpu_level (), self->threads, error);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, mien_cpu_level (), precision, self->threads, error);
   g_autofree float *probabilities = g_new (float, (gsize) self->validation->n * MIEN_DATASET_N_LABELS);
 
-  if (predictor == NULL)
-    return NULL;
-  mien_predictor_set_precision (predictor, precision);
-  if (!mien_evaluate_predict (predictor, self->validation, views, probabilities, NULL, NULL, NULL, error))
+  if (predictor == NULL || !mien_evaluate_predict (predictor, self->validation, views, probabilities, NULL, NULL, NULL, error))
     return NULL;
   return g_steal_pointer (&probabilities);
 }

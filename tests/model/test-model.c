@@ -205,7 +205,7 @@ static void
 check_predictions (MienModel *model, int max_batch, int n, double scale, double temperature)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, max_batch, mien_cpu_level (), NULL, &error);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, max_batch, mien_cpu_level (), MIEN_PRECISION_F32, NULL, &error);
   const int size = mien_model_get_input_size (model), n_labels = mien_model_get_n_labels (model), channels = mien_model_get_channels (model);
   g_autofree float *pixels = g_new (float, n * size * size), *got = g_new (float, n * n_labels);
 
@@ -276,9 +276,9 @@ test_fast_precision (void)
     g_autoptr (MienModel) model = mien_model_new (graph, &error);
     g_assert_no_error (error);
     for (int max_batch = 1; max_batch <= 4; max_batch += 3) {
-      g_autoptr (MienPredictor) predictor = mien_predictor_new_fast (model, max_batch, mien_cpu_level (), NULL, &error);
-      g_autoptr (MienPredictor) plain = mien_predictor_new (model, max_batch, mien_cpu_level (), NULL, &error);
-      g_autoptr (MienPredictor) low = mien_predictor_new_fast (model, max_batch, MIEN_CPU_C, NULL, &error);
+      g_autoptr (MienPredictor) predictor = mien_predictor_new (model, max_batch, mien_cpu_level (), MIEN_PRECISION_AUTO, NULL, &error);
+      g_autoptr (MienPredictor) plain = mien_predictor_new (model, max_batch, mien_cpu_level (), MIEN_PRECISION_F32, NULL, &error);
+      g_autoptr (MienPredictor) low = mien_predictor_new (model, max_batch, MIEN_CPU_C, MIEN_PRECISION_AUTO, NULL, &error);
       float pixels[2 * 48 * 48], fast_answers[14], plain_answers[14];
 
       g_assert_no_error (error);
@@ -480,7 +480,7 @@ test_odd_files (void)
     {
       const int size = mien_model_get_input_size (model), n_labels = mien_model_get_n_labels (model);
       g_autofree float *pixels = g_new0 (float, size * size);
-      g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 8, mien_cpu_level (), NULL, &error);
+      g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 8, mien_cpu_level (), MIEN_PRECISION_F32, NULL, &error);
       float answer[MIEN_MODEL_MAX_LABELS], sum = 0;
 
       g_assert_no_error (error);
@@ -517,8 +517,8 @@ test_goes_on (void)
     g_autoptr (GError) error = NULL;
     g_autoptr (MienModel) model = mien_model_load ("small", &error);
     g_assert_no_error (error);
-    g_autoptr (MienPredictor) first = mien_predictor_new (model, 1, mien_cpu_level (), threads, &error);
-    g_autoptr (MienPredictor) second = mien_predictor_new (model, 1, mien_cpu_level (), threads, &error);
+    g_autoptr (MienPredictor) first = mien_predictor_new (model, 1, mien_cpu_level (), MIEN_PRECISION_F32, threads, &error);
+    g_autoptr (MienPredictor) second = mien_predictor_new (model, 1, mien_cpu_level (), MIEN_PRECISION_F32, threads, &error);
     const int size = mien_model_get_input_size (model);
     g_autofree float *pixels = g_new (float, size * size);
     float want[MIEN_MODEL_MAX_LABELS], got[MIEN_MODEL_MAX_LABELS];
@@ -545,7 +545,7 @@ test_open (void)
       MienThreads *threads = mien_threads_new (n_threads);
       g_autoptr (GError) error = NULL;
       g_autoptr (MienModel) model = mien_model_load ("small", &error);
-      g_autoptr (MienPredictor) usual = mien_predictor_new (model, 1, mien_cpu_level (), threads, &error);
+      g_autoptr (MienPredictor) usual = mien_predictor_new (model, 1, mien_cpu_level (), MIEN_PRECISION_F32, threads, &error);
       g_autoptr (MienPredictor) lean = mien_predictor_open ("small", mien_cpu_level (), (MienPrecision) precision, threads, &error);
       g_assert_no_error (error);
       const int size = mien_model_get_input_size (model), n_bytes = mien_model_get_n_labels (model) * (int) sizeof (float);

@@ -126,7 +126,7 @@ test_as_model (void)
   g_assert_cmpint (mien_model_get_input_size (model), ==, 48);
   g_assert_cmpint (mien_model_get_channels (model), ==, 1);
   g_assert_true (mien_model_is_guessed (model));
-  predictor = mien_predictor_new (model, 8, mien_cpu_level (), NULL, &error);
+  predictor = mien_predictor_new (model, 8, mien_cpu_level (), MIEN_PRECISION_F32, NULL, &error);
   g_assert_no_error (error);
   pixels = g_new (float, faces->n_elems);
   for (gsize i = 0; i < faces->n_elems; i++)

@@ -74,19 +74,13 @@ mien_model_get_crop_margin (const MienModel *self)
 }
 
 MienPredictor *
-mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
+mien_predictor_new (MienModel *model, int max_batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads, GError **error)
 {
   MienPredictor *self = g_new0 (MienPredictor, 1);
 
   self->model = mien_model_ref (model);
   g_atomic_int_inc (&fake_predictor_count);
   return self;
-}
-
-MienPredictor *
-mien_predictor_new_fast (MienModel *model, int max_batch, MienCpuLevel cpu, MienThreads *threads, GError **error)
-{
-  return mien_predictor_new (model, max_batch, cpu, threads, error);
 }
 
 void

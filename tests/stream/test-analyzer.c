@@ -311,7 +311,7 @@ static void
 test_image (void)
 {
   g_autoptr (MienModel) model = fake_model_new ();
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 4, MIEN_CPU_C, NULL, NULL);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 4, MIEN_CPU_C, MIEN_PRECISION_F32, NULL, NULL);
   g_autoptr (MienImage) frame = make_frame (0), face = mien_image_new (48, 48), strip = mien_image_new (30, 120), large = mien_image_new (400, 400);
   g_autoptr (GError) error = NULL;
   g_autoptr (MienResult) result = NULL, whole = NULL, none = NULL, not_face = NULL, too_large = NULL, later = NULL;

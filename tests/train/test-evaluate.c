@@ -84,7 +84,7 @@ test_views (gconstpointer data)
   g_autoptr (MienModel) model = make_model (FER_ORDER);
   g_autoptr (MienDataset) pictures = make_data (n);
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, MIEN_CPU_C, NULL, &error);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, MIEN_CPU_C, MIEN_PRECISION_F32, NULL, &error);
   g_autofree float *got = g_new (float, n * 7);
 
   g_assert_no_error (error);
@@ -216,7 +216,7 @@ test_cancelled (void)
   g_autoptr (MienDataset) pictures = make_data (2);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, MIEN_CPU_C, NULL, &error);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, MIEN_CPU_C, MIEN_PRECISION_F32, NULL, &error);
   float probabilities[14];
 
   g_cancellable_cancel (cancellable);

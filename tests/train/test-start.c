@@ -52,7 +52,7 @@ predict (MienModel *model, const MienDataset *data, float *answers)
 {
   g_autofree float *pixels = g_new (float, N_SHOWN * N_PIXELS);
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, N_SHOWN, MIEN_CPU_C, NULL, &error);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, N_SHOWN, MIEN_CPU_C, MIEN_PRECISION_F32, NULL, &error);
 
   g_assert_no_error (error);
   for (int i = 0; i < N_SHOWN * N_PIXELS; i++)
