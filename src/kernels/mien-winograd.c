@@ -21,7 +21,7 @@ enum {
 typedef struct {
   int n_tiles, n_blocks;
   int most;         /* tiles of a block */
-  bool by_channels; /* threads work at one block together, else each at its own */
+  bool by_channels; /* each thread computes some of the output channels of all blocks, else some blocks */
   size_t v, products; /* bytes of scratch for a block */
 } Split;
 
@@ -32,8 +32,8 @@ typedef struct {
   Split split;
   MienWinogradKind kind;
   int n_tasks;
-  int block; /* by channels: the one at hand */
   char *scratch;
+  size_t step; /* from a thread's scratch to the next one's */
 } Job;
 
 void
@@ -107,18 +107,22 @@ split_of (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWi
   return split;
 }
 
-/* M is each thread's own; V too, unless threads work at one block. */
 size_t
-mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads)
+mien_winograd_step (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads)
 {
   size_t most = 0;
 
   for (int n = 1; n <= n_threads; n++) {
     const Split split = split_of (self, shape, kind, n);
-    const size_t bytes = (split.by_channels ? 1 : n) * split.v + n * split.products;
-    most = bytes > most ? bytes : most;
+    most = split.v + split.products > most ? split.v + split.products : most;
   }
   return most;
+}
+
+size_t
+mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads)
+{
+  return n_threads * mien_winograd_step (self, shape, kind, n_threads);
 }
 
 /* Microseconds, roughly: measured on one core of Zen 5 with AVX-512, 250 GFLOP/s; other widths of vector take in proportion. The direct
@@ -219,8 +223,8 @@ block_of (const Job *job, int index, int thread)
     .kind = job->kind,
     .tile = first,
     .n_tiles = end - first,
-    .v = job->scratch + (split->by_channels ? 0 : thread * (split->v + split->products)),
-    .products = (float *) (job->scratch + split->v + thread * (split->by_channels ? split->products : split->v + split->products)),
+    .v = job->scratch + thread * job->step,
+    .products = (float *) (job->scratch + thread * job->step + split->v),
   };
 }
 
@@ -234,39 +238,29 @@ run_block (void *data, int task, int thread)
   job->kernels->outputs (&block, 0, groups_of (job->kernels, job->shape));
 }
 
+/* V is computed by every thread: reading x out of another's cache takes less time than reading V, which is several times as large. */
 static void
-run_inputs (void *data, int task, int thread)
+run_channels (void *data, int task, int thread)
 {
   const Job *job = data;
-  const MienWinogradBlock block = block_of (job, job->block, thread);
-  const int n = (job->shape->c + job->kernels->lanes - 1) / job->kernels->lanes;
+  const int n_inputs = (job->shape->c + job->kernels->lanes - 1) / job->kernels->lanes, n = groups_of (job->kernels, job->shape);
 
-  job->kernels->inputs (&block, n * task / job->n_tasks, n * (task + 1) / job->n_tasks);
-}
-
-static void
-run_outputs (void *data, int task, int thread)
-{
-  const Job *job = data;
-  const MienWinogradBlock block = block_of (job, job->block, thread);
-  const int n = groups_of (job->kernels, job->shape);
-
-  job->kernels->outputs (&block, n * task / job->n_tasks, n * (task + 1) / job->n_tasks);
+  for (int i = 0; i < job->split.n_blocks; i++) {
+    const MienWinogradBlock block = block_of (job, i, thread);
+    job->kernels->inputs (&block, 0, n_inputs);
+    job->kernels->outputs (&block, n * task / job->n_tasks, n * (task + 1) / job->n_tasks);
+  }
 }
 
 void
 mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
-                   void *scratch, MienThreads *threads)
+                   void *scratch, size_t step, MienThreads *threads)
 {
   const int n_threads = mien_threads_count (threads);
-  Job job = { self, shape, args, split_of (self, shape, kind, n_threads), kind, n_threads, 0, scratch };
+  Job job = { self, shape, args, split_of (self, shape, kind, n_threads), kind, n_threads, scratch, step };
 
-  if (!job.split.by_channels) {
+  if (job.split.by_channels)
+    mien_threads_run (threads, run_channels, &job, n_threads);
+  else
     mien_threads_run (threads, run_block, &job, job.split.n_blocks);
-    return;
-  }
-  for (job.block = 0; job.block < job.split.n_blocks; job.block++) {
-    mien_threads_run (threads, run_inputs, &job, n_threads);
-    mien_threads_run (threads, run_outputs, &job, n_threads);
-  }
 }

@@ -15,7 +15,7 @@
  *          kernel on bfloat16, whose own error is small beside that of rounding activations
  * Points   2: 0, +-1. 4: 0, +-1/sqrt 2, +-sqrt 2, whose matrices have smaller entries than those of 0, +-1, +-2: less is rounded away
  * Pool     with pool set, and no residual, only the largest of each 2 x 2 results is stored: a tile has whole ones
- * Memory   as Conv of mien-blocked.h; scratch is the caller's, mien_winograd_scratch() bytes, 64-byte aligned
+ * Memory   as Conv of mien-blocked.h; scratch is the caller's, mien_winograd_scratch() bytes, 64-byte aligned: mien_winograd_step() for each thread
  * Errors   none: the caller asks mien_winograd_choose() first
  * Thread   several threads share a layer; results do not depend on how many
  * Source   Lavin and Gray 2016, Fast algorithms for convolutional neural networks (arXiv 1509.09308) */
@@ -89,10 +89,12 @@ size_t mien_winograd_size (const MienWinogradKernels *self, const MienBlockedSha
 void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, bool flipped, void *packed,
                          MienThreads *threads);
 
-/* Enough for n_threads and for fewer. */
+/* Enough for n_threads and for fewer. step: from a thread's scratch to the next one's; where layers that follow each other have the same, what a thread
+ * writes stays in its cache. */
+size_t mien_winograd_step (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads);
 size_t mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int n_threads);
 void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, const MienBlockedArgs *args,
-                        void *scratch, MienThreads *threads);
+                        void *scratch, size_t step, MienThreads *threads);
 
 /* The gradient by weights, of the forward shape: dw[K][C][3][3] = sum over n, p, q of dy[k][p][q] * x[c][p + r - pad][likewise]. With tiles of m x m
  * results

@@ -77,6 +77,7 @@ get_steps_ready (MienContext *self)
       .pages = plan->pages,
       .state = step->prep.state,
       .scratch = self->arena + plan->scratch_offset,
+      .scratch_bytes = plan->arena_bytes - plan->scratch_offset,
     };
     for (int k = 0; k < node->n_inputs; k++)
       self->in[n_in++] = node->inputs[k] >= 0 ? &self->tensors[node->inputs[k]] : NULL;
@@ -227,6 +228,7 @@ run_dynamic (MienContext *self, Ready *ready, GError **error)
   MienOpCtx ctx = ready->ctx;
   ctx.state = prep.state;
   ctx.scratch = scratch;
+  ctx.scratch_bytes = prep.scratch_bytes;
   ok = op->run (&ctx, error);
   free (scratch);
   if (prep.free_state != NULL)

@@ -86,26 +86,36 @@ typedef struct {
   gsize offset, n_bytes;
 } Piece;
 
+/* whole: pieces stay as they were made, for values of just that size. Threads share out equal tensors in the same way, so that each finds in its cache
+ * what it writes; where another one has written last, a line takes 0.1 to 0.5 us. */
+typedef struct {
+  GArray *pieces;
+  gboolean whole;
+  gsize end;
+} Arena;
+
 static gsize
-take (GArray *pieces, gsize n_bytes, gsize *end)
+take (Arena *self, gsize n_bytes)
 {
+  GArray *pieces = self->pieces;
   int best = -1;
 
   for (guint i = 0; i < pieces->len; i++) {
     const Piece *piece = &g_array_index (pieces, Piece, i);
-    if (piece->n_bytes >= n_bytes && (best < 0 || piece->n_bytes < g_array_index (pieces, Piece, best).n_bytes))
+    if (self->whole ? piece->n_bytes == n_bytes
+                    : piece->n_bytes >= n_bytes && (best < 0 || piece->n_bytes < g_array_index (pieces, Piece, best).n_bytes))
       best = i;
   }
   if (best < 0) {
-    gsize offset = *end;
-    if (pieces->len > 0) { /* a free piece at the end grows */
+    gsize offset = self->end;
+    if (pieces->len > 0 && !self->whole) { /* a free piece at the end grows */
       Piece *last = &g_array_index (pieces, Piece, pieces->len - 1);
-      if (last->offset + last->n_bytes == *end) {
+      if (last->offset + last->n_bytes == offset) {
         offset = last->offset;
         g_array_set_size (pieces, pieces->len - 1);
       }
     }
-    *end = offset + n_bytes;
+    self->end = offset + n_bytes;
     return offset;
   }
   Piece *piece = &g_array_index (pieces, Piece, best);
@@ -118,13 +128,16 @@ take (GArray *pieces, gsize n_bytes, gsize *end)
 }
 
 static void
-give_back (GArray *pieces, gsize offset, gsize n_bytes)
+give_back (Arena *self, gsize offset, gsize n_bytes)
 {
+  GArray *pieces = self->pieces;
   guint i = 0;
 
   while (i < pieces->len && g_array_index (pieces, Piece, i).offset < offset)
     i++;
   g_array_insert_val (pieces, i, ((Piece) { offset, n_bytes }));
+  if (self->whole)
+    return;
   if (i + 1 < pieces->len) {
     Piece *piece = &g_array_index (pieces, Piece, i), *next = &g_array_index (pieces, Piece, i + 1);
     if (piece->offset + piece->n_bytes == next->offset) {
@@ -152,8 +165,8 @@ static gsize
 assign_offsets (MienPlan *self, const int *last)
 {
   g_autoptr (GArray) pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
+  Arena arena = { pieces, self->paced && self->n_threads > 1, 0 };
   g_autofree GSList **dying = g_new0 (GSList *, self->steps->len); /* roots by the step that reads them last */
-  gsize end = 0;
 
   for (guint i = 0; i < self->steps->len; i++) {
     const MienNode *node = step_at (self, i)->node;
@@ -161,18 +174,18 @@ assign_offsets (MienPlan *self, const int *last)
       MienPlanValue *value = node->outputs[k] >= 0 ? &self->values[node->outputs[k]] : NULL;
       if (value == NULL || value->kind != MIEN_STORE_ARENA)
         continue;
-      value->offset = take (pieces, padded (mien_tensor_n_bytes (&value->desc)), &end);
+      value->offset = take (&arena, padded (mien_tensor_n_bytes (&value->desc)));
       const int death = MAX (last[node->outputs[k]], (int) i);
       if (death != KEEP_FOREVER)
         dying[death] = g_slist_prepend (dying[death], GINT_TO_POINTER (node->outputs[k]));
     }
     for (GSList *l = dying[i]; l != NULL; l = l->next) {
       const MienPlanValue *value = &self->values[GPOINTER_TO_INT (l->data)];
-      give_back (pieces, value->offset, padded (mien_tensor_n_bytes (&value->desc)));
+      give_back (&arena, value->offset, padded (mien_tensor_n_bytes (&value->desc)));
     }
     g_slist_free (dying[i]);
   }
-  return end;
+  return arena.end;
 }
 
 gboolean

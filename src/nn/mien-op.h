@@ -37,6 +37,7 @@ typedef struct {
   MienPages *pages;     /* prepare(): for packed weights, lives as long as the plan */
   void *state;          /* what prepare() made, read-only in run(); NULL when prepare() did not run */
   void *scratch;        /* as many bytes as prepare() asked for, 64-byte aligned; per context */
+  gsize scratch_bytes;  /* run(): at least as many */
   guint64 seed;         /* changes at every run of a training plan: dropout */
 } MienOpCtx;
 
@@ -85,11 +86,19 @@ char *mien_op_describe (const MienNode *node);
  * format is translated here: xgettext needs --keyword=mien_op_fail:4. */
 gboolean mien_op_fail (const MienOpCtx *ctx, GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (4, 5);
 
-/* Helpers for infer(). */
+/* Helpers. */
 static inline gboolean
 mien_op_has (const MienOpCtx *ctx, int i)
 {
   return i < ctx->n_in && ctx->in[i] != NULL;
+}
+
+/* run(): from one thread's part of the scratch to the next one's, in whole pages; the same in all steps of a plan, so that each thread finds what it
+ * has written last in its own cache. */
+static inline gsize
+mien_op_scratch_step (const MienOpCtx *ctx)
+{
+  return ctx->scratch_bytes / (gsize) ctx->n_threads / MIEN_THREADS_PAGE * MIEN_THREADS_PAGE;
 }
 
 /* TRUE when the shape of every input that is not omitted is known. */

@@ -141,6 +141,7 @@ fold (MienPlan *self, const MienOp *op, MienOpCtx *ctx, GError **error)
   if (!ok)
     mien_op_fail (ctx, error, MIEN_NN_ERROR_SIZE, "no memory for its intermediate results");
   ctx->scratch = scratch;
+  ctx->scratch_bytes = prep.scratch_bytes;
   ok = ok && op->run (ctx, error);
   free (scratch);
   if (prep.free_state != NULL)

@@ -164,7 +164,8 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
     .residual = residual != NULL ? to_blocked (check, kernels, shape, shape->k, shape->p, shape->q, shape->residual_halo, residual) : NULL,
     .y = y,
   };
-  mien_winograd_run (winograd, shape, kind, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, n_threads) / 4), threads);
+  mien_winograd_run (winograd, shape, kind, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, n_threads) / 4),
+                     mien_winograd_step (winograd, shape, kind, n_threads), threads);
   mien_blocked_to_plain (kernels, shape->n, shape->k, p, q, shape->y_halo, y, got);
   mien_check_near (want, got, magnitude, (gsize) shape->n * shape->k * p * q, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kind.bf16 ? (kind.rows == 4 ? 1 / 16.0 : 1 / 32.0) : kernels->bf16 ? 1 / 256.0 : 0),
                    context);
@@ -179,7 +180,7 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
   /* Threads do not change a bit. */
   MienBlockedArgs once = args;
   once.y = alone;
-  mien_winograd_run (winograd, shape, kind, &once, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, 1) / 4), NULL);
+  mien_winograd_run (winograd, shape, kind, &once, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, 1) / 4), 0, NULL);
   g_assert_cmpint (memcmp (alone, y, n_blocked * elem), ==, 0);
 }
 

@@ -95,7 +95,7 @@ run_winograd (const MienBackwardOp *self, const MienBlockedShape *shape, const f
 
   args.w = scratch;
   mien_winograd_pack (self->winograd, shape, kind, w, flipped, scratch, threads);
-  mien_winograd_run (self->winograd, shape, kind, &args, scratch + filter_bytes (self, shape), threads);
+  mien_winograd_run (self->winograd, shape, kind, &args, scratch + filter_bytes (self, shape), mien_winograd_step (self->winograd, shape, kind, self->ctx->n_threads), threads);
 }
 
 /* Forward convolution: weights are packed at every run, for they change. */

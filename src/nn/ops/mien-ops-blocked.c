@@ -299,7 +299,7 @@ run_blocked (MienOpCtx *ctx, GError **error)
   };
 
   if (state->kind.rows > 0) {
-    mien_winograd_run (state->winograd, &state->shape, state->kind, &job.args, ctx->scratch, state->work < 500e3 ? NULL : ctx->threads);
+    mien_winograd_run (state->winograd, &state->shape, state->kind, &job.args, ctx->scratch, mien_op_scratch_step (ctx), state->work < 500e3 ? NULL : ctx->threads);
     return TRUE;
   }
   if (state->pool.n > 0)
