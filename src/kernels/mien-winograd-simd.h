@@ -441,6 +441,36 @@ finish_block (const MienWinogradBlock *block, const int rows, const int columns,
   }
 }
 
+/* What tiles of a tensor lie on: whole rows of tiles of all its blocks of channels, line by line. */
+typedef struct {
+  const char *at;
+  ptrdiff_t band, plane, picture; /* bytes from a row of tiles, block of channels, picture to the next */
+  int down, blocks;               /* rows of tiles and blocks of a picture */
+} Lines;
+
+INLINE Lines
+lines_of (const void *at, int blocks, int h, int w, int halo, int rows)
+{
+  const ptrdiff_t row = (ptrdiff_t) (w + 2 * halo) * LANES * sizeof (Elem), plane = (h + 2 * halo) * row;
+
+  return (Lines) { (const char *) at + halo * row, rows * row, plane, blocks * plane, (h + rows - 1) / rows, blocks };
+}
+
+/* Part part of parts of the rows of tiles first .. end - 1. Products leave the memory alone: so what is needed next comes meanwhile. */
+INLINE void
+fetch_lines (const Lines *lines, int first, int end, int part, int parts, const int write)
+{
+  enum { LINE = 64 };
+  const int n_lines = (int) ((lines->band + LINE - 1) / LINE), all = (end - first) * lines->blocks * n_lines, stop = (int) ((long) all * (part + 1) / parts);
+
+  for (int i = (int) ((long) all * part / parts); i < stop;) {
+    const int band = first + i / (lines->blocks * n_lines), block = i / n_lines % lines->blocks;
+    const char *at = lines->at + band / lines->down * lines->picture + block * lines->plane + band % lines->down * lines->band;
+    for (int line = i % n_lines; line < n_lines && i < stop; line++, i++)
+      __builtin_prefetch (at + line * LINE, write);
+  }
+}
+
 INLINE void
 compute_outputs (const MienWinogradBlock *block, const int rows, const int columns, const bool bf16, int first, int end)
 {
@@ -449,12 +479,22 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
   const int elem = bf16 ? 2 : 4, n_channels = bf16 ? (shape->c + 1) / 2 * 2 : shape->c;
   const ptrdiff_t v_step = (ptrdiff_t) mien_winograd_v_step (shape, LANES, block->n_tiles);
   const ptrdiff_t m_step = (ptrdiff_t) mien_winograd_m_step (GROUP, LANES, block->n_tiles);
+  const MienBlockedShape out = stored_shape (shape);
+  const int across = (shape->q + columns - 1) / columns, n_bands = shape->n * ((shape->p + rows - 1) / rows);
+  const int band = block->tile / across, next = (block->tile + block->n_tiles) / across, after = (block->tile + 2 * block->n_tiles - 1) / across + 1;
+  const Lines x = lines_of (block->args->x, blocks_of (shape->c), shape->h, shape->w, shape->x_halo, rows);
+  const Lines y = lines_of (block->args->y, blocks, out.p, out.q, shape->y_halo, shape->pool ? rows / 2 : rows);
 
   for (int k = first * GROUP; k < end * GROUP && k < blocks; k += GROUP) {
     const int G = blocks - k < GROUP ? blocks - k : GROUP;
     const char *u = (const char *) block->args->w + (ptrdiff_t) k * LANES * parts * n_channels * elem;
-    for (int part = 0; part < parts; part++, u += (ptrdiff_t) n_channels * G * LANES * elem)
+    for (int part = 0; part < parts; part++, u += (ptrdiff_t) n_channels * G * LANES * elem) {
+      if (shape->n > 1 && k == 0) {
+        fetch_lines (&y, band, next, part, parts, 1);
+        fetch_lines (&x, next, after < n_bands ? after : n_bands, part, parts, 0);
+      }
       multiply (block, bf16, G, v_at (bf16, block->v, part * v_step), u, block->products + part * m_step);
+    }
     for (int g = 0; g < G; g++)
       finish_block (block, rows, columns, G, k + g, g, m_step);
   }
