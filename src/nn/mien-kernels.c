@@ -10,6 +10,7 @@ mien_kernels_init (MienKernels *self, MienCpuLevel cpu)
   mien_blocked_kernels_init_tiles (&self->blocked_tiles, self->cpu);
   mien_dense_kernels_init (&self->dense, self->cpu);
   mien_dense_kernels_init_bf16 (&self->dense_bf16, self->cpu);
+  mien_dense_int8_kernels_init (&self->dense_int8, self->cpu);
   mien_backward_kernels_init (&self->backward, self->cpu);
   mien_backward_kernels_init_bf16 (&self->backward_bf16, self->cpu);
   mien_backward_kernels_init_tiles (&self->backward_tiles, self->cpu);

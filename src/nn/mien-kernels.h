@@ -5,6 +5,7 @@
 #include "kernels/mien-backward.h"
 #include "kernels/mien-blocked.h"
 #include "kernels/mien-conv.h"
+#include "kernels/mien-dense-int8.h"
 #include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
@@ -20,6 +21,7 @@ struct _MienKernels {
   MienBlockedKernels blocked_tiles; /* bfloat16; lanes 0 where there are no tiles */
   MienDenseKernels dense;          /* f32 */
   MienDenseKernels dense_bf16;     /* width 0 where there is no bfloat16 */
+  MienDenseInt8Kernels dense_int8; /* width 0 likewise */
   MienBackwardKernels backward, backward_bf16;
   MienBackwardKernels backward_tiles; /* for blocked_tiles */
   MienGemmKernels gemm;

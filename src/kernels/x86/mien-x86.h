@@ -4,6 +4,7 @@
 
 #include "kernels/mien-backward.h"
 #include "kernels/mien-blocked.h"
+#include "kernels/mien-dense-int8.h"
 #include "kernels/mien-dense.h"
 #include "kernels/mien-gemm.h"
 #include "kernels/mien-vector.h"
@@ -28,6 +29,7 @@ void mien_blocked_pair_avx512 (const MienBlockedPair *pair, const MienBlockedSha
 void mien_blocked_pair_avx512bf16 (const MienBlockedPair *pair, const MienBlockedShape *second, const float *x, void *y, int first, int end);
 void mien_blocked_kernels_init_avx512bf16 (MienBlockedKernels *self);
 void mien_dense_kernels_init_avx512bf16 (MienDenseKernels *self);
+void mien_dense_int8_kernels_init_avx512vnni (MienDenseInt8Kernels *self);
 void mien_winograd_kernels_init_avx512bf16 (MienWinogradKernels *self);
 void mien_backward_kernels_init_avx512bf16 (MienBackwardKernels *self);
 void mien_blocked_kernels_init_amx (MienBlockedKernels *self);

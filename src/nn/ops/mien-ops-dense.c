@@ -3,8 +3,9 @@
  *
  *   BlockedDense (X, W, B?) -> Y     X[M][K] f32, or blocked: then a picture is a row, in the order of its plain form; Y[M][N] f32
  *
- * Attributes: transB (W is [N][K]), bf16 (1: weights and X are bfloat16), mien.lo, mien.hi; and where X is blocked channels, x_halo. The
- * weights of a blocked X are put into its order, with zeros where its border and its spare channels lie, so that it is read as it is. */
+ * Attributes: transB (W is [N][K]), bf16 (1: weights and X are bfloat16; weights of 8 bits where one picture would take longer to read them than to
+ * multiply), mien.lo, mien.hi; and where X is blocked channels, x_halo. The weights of a blocked X are put into its order, with zeros where its border and
+ * its spare channels lie, so that it is read as it is. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@
 typedef struct {
   MienDenseShape shape;
   const MienDenseKernels *kernels;
+  const MienDenseInt8Kernels *int8; /* (nullable) instead of these */
   void *packed; /* in pages of the plan */
   gboolean round; /* X is f32, the kernel takes bfloat16 */
 } State;
@@ -24,6 +26,8 @@ attr (const MienOpCtx *ctx, const char *name)
 {
   return (int) mien_node_int (ctx->node, name, 0);
 }
+
+enum { CACHED_BYTES = 1024 * 1024 }; /* of bfloat16 weights: what a second cache may keep from run to run */
 
 static gboolean
 is_blocked (const MienOpCtx *ctx)
@@ -104,6 +108,19 @@ order_of (const MienOpCtx *ctx)
   return order;
 }
 
+/* One picture meets every weight once. With several, or with less to read, multiplying is what takes long. */
+static gboolean
+suits_int8 (const MienOpCtx *ctx, const MienDenseShape *shape)
+{
+  return attr (ctx, "bf16") != 0 && ctx->kernels->dense_int8.width > 0 && shape->m == 1 && (gsize) shape->k * shape->n * 2 > CACHED_BYTES;
+}
+
+static gsize
+row_length (const MienDenseShape *shape)
+{
+  return (shape->k + (gsize) 1) / 2 * 2;
+}
+
 static gboolean
 prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
@@ -119,11 +136,19 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   if (!read_dense (ctx, &state->shape, &length, error))
     return FALSE;
   g_autofree int *order = is_blocked (ctx) ? order_of (ctx) : NULL;
-  state->packed = mien_pages_take (ctx->pages, mien_dense_packed_bytes (kernels, &state->shape));
-  mien_dense_pack (kernels, &state->shape, ctx->in[1]->data, trans_b ? 1 : columns, trans_b ? columns : 1, order, state->packed);
+  const gint64 step_k = trans_b ? 1 : columns, step_n = trans_b ? columns : 1;
+  if (suits_int8 (ctx, &state->shape)) {
+    state->int8 = &ctx->kernels->dense_int8;
+    state->packed = mien_pages_take (ctx->pages, mien_dense_int8_packed_bytes (state->int8, &state->shape));
+    mien_dense_int8_pack (state->int8, &state->shape, ctx->in[1]->data, step_k, step_n, order, state->packed);
+    prep->scratch_bytes = row_length (&state->shape) * sizeof (short);
+  } else {
+    state->packed = mien_pages_take (ctx->pages, mien_dense_packed_bytes (kernels, &state->shape));
+    mien_dense_pack (kernels, &state->shape, ctx->in[1]->data, step_k, step_n, order, state->packed);
+  }
   state->round = kernels->bf16 && !is_blocked (ctx);
   if (state->round)
-    prep->scratch_bytes = (gsize) state->shape.m * (state->shape.k + 1) * sizeof (unsigned short);
+    prep->scratch_bytes += state->shape.m * row_length (&state->shape) * sizeof (unsigned short);
   return TRUE;
 }
 
@@ -132,19 +157,29 @@ run_dense (MienOpCtx *ctx, GError **error)
 {
   const State *state = ctx->state;
   const MienDenseKernels *kernels = state->kernels;
-  const void *x = ctx->in[0]->data;
+  const void *x = ctx->in[0]->data, *bias = mien_op_has (ctx, 2) ? ctx->in[2]->data : NULL;
+  const int k = state->shape.k;
+  const gsize row = row_length (&state->shape);
+  unsigned short *to = ctx->scratch;
 
   if (state->round) {
-    const int k = state->shape.k, row = (k + 1) / 2 * 2;
-    unsigned short *to = ctx->scratch;
     for (int i = 0; i < state->shape.m; i++) {
       kernels->round (to + (gsize) i * row, (const float *) x + (gsize) i * k, k);
       if (k < row)
         to[(gsize) i * row + k] = 0;
     }
     x = to;
+    to += state->shape.m * row;
   }
-  mien_dense_run (kernels, &state->shape, x, state->packed, mien_op_has (ctx, 2) ? ctx->in[2]->data : NULL, ctx->out[0]->data, ctx->threads);
+  if (state->int8 != NULL) {
+    short *whole = (short *) to;
+    const float scale = state->int8->quantise (whole, x, k);
+    if ((gsize) k < row)
+      whole[k] = 0;
+    mien_dense_int8_run (state->int8, &state->shape, whole, scale, state->packed, bias, ctx->out[0]->data, ctx->threads);
+    return TRUE;
+  }
+  mien_dense_run (kernels, &state->shape, x, state->packed, bias, ctx->out[0]->data, ctx->threads);
   return TRUE;
 }
 
