@@ -10,7 +10,7 @@
 #include "kernels/x86/mien-x86.h"
 #endif
 
-enum { BLOCK = MIEN_DENSE_INT8_BLOCK, MOST = 127 };
+enum { BLOCK = MIEN_DENSE_INT8_BLOCK, MOST = 127, HEAD = sizeof (float) + sizeof (int) /* of a block and column */ };
 
 void
 mien_dense_int8_kernels_init (MienDenseInt8Kernels *self, MienCpuLevel cpu)
@@ -31,9 +31,9 @@ panels_of (const MienDenseInt8Kernels *self, const MienDenseShape *shape)
 static size_t
 panel_bytes (const MienDenseInt8Kernels *self, const MienDenseShape *shape)
 {
-  const size_t n_blocks = ((size_t) shape->k + BLOCK - 1) / BLOCK, depth = ((size_t) shape->k + 1) / 2 * 2;
+  const size_t n_blocks = ((size_t) shape->k + BLOCK - 1) / BLOCK, depth = ((size_t) shape->k + 3) / 4 * 4;
 
-  return self->width * (n_blocks * sizeof (float) + depth);
+  return self->width * (n_blocks * HEAD + depth);
 }
 
 size_t
@@ -44,15 +44,19 @@ mien_dense_int8_packed_bytes (const MienDenseInt8Kernels *self, const MienDenseS
 
 /* n weights of one column, step apart, to whole numbers times the factor that is returned. */
 static float
-pack_column (const float *values, int n, int width, signed char *to)
+pack_column (const float *values, int n, int width, signed char *to, int *less)
 {
   float most = 0;
 
+  *less = 0;
   for (int k = 0; k < n; k++)
     most = isfinite (values[k]) && !isnan (most) ? fmaxf (most, fabsf (values[k])) : NAN;
   const float scale = most / MOST;
-  for (int k = 0; k < n; k++)
-    to[(k / 2) * 2 * width + k % 2] = scale >= FLT_MIN ? (signed char) rintf (values[k] / scale) : 0;
+  for (int k = 0; k < n; k++) {
+    const int whole = scale >= FLT_MIN ? (int) rintf (values[k] / scale) : 0;
+    to[k / 4 * 4 * width + k % 4] = (signed char) whole;
+    *less -= MIEN_DENSE_INT8_ZERO * whole;
+  }
   return scale;
 }
 
@@ -73,9 +77,11 @@ mien_dense_int8_pack (const MienDenseInt8Kernels *self, const MienDenseShape *sh
           const int place = order != NULL ? order[k + i] : k + i;
           values[i] = place >= 0 ? w[place * step_k + (first + j) * step_n] : 0;
         }
-        ((float *) to)[j] = pack_column (values, n_k, width, (signed char *) to + width * sizeof (float) + 2 * j);
+        float *scale = (float *) to;
+        int *less = (int *) (scale + width);
+        scale[j] = pack_column (values, n_k, width, (signed char *) (less + width) + 4 * j, &less[j]);
       }
-      to += width * (sizeof (float) + (n_k + 1) / 2 * 2);
+      to += width * (HEAD + (n_k + 3) / 4 * 4);
     }
   }
 }
@@ -83,7 +89,7 @@ mien_dense_int8_pack (const MienDenseInt8Kernels *self, const MienDenseShape *sh
 typedef struct {
   const MienDenseInt8Kernels *kernels;
   const MienDenseShape *shape;
-  const short *x;
+  const unsigned char *x;
   float x_scale;
   const void *packed;
   const float *bias;
@@ -101,7 +107,7 @@ run_panel (void *data, int i, int thread)
 }
 
 void
-mien_dense_int8_run (const MienDenseInt8Kernels *self, const MienDenseShape *shape, const short *x, float x_scale, const void *packed,
+mien_dense_int8_run (const MienDenseInt8Kernels *self, const MienDenseShape *shape, const unsigned char *x, float x_scale, const void *packed,
                      const float *bias, float *y, MienThreads *threads)
 {
   Job job = { self, shape, x, x_scale, packed, bias, y };

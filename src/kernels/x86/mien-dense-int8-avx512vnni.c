@@ -13,30 +13,29 @@ enum {
   LANES = 16,
   VECTORS = 4,
   WIDTH = VECTORS * LANES,
-  CHAINS = 2,   /* of sums, which wait for the one before */
   AHEAD = 3072, /* bytes; what the prefetchers of the processor do not fetch in time */
   LINE = 64,
 };
 
-typedef int PairU __attribute__ ((aligned (2), may_alias));
+typedef int FourU __attribute__ ((aligned (1), may_alias));
 
-/* Two inputs times the weights of both for 64 columns. */
+/* Four inputs times the weights of all of them for 64 columns; high and low bytes are summed up apart. */
 static inline __attribute__ ((always_inline)) void
-add_pair (__m512i sums[VECTORS], const short *x, const signed char *w)
+add_four (__m512i high[VECTORS], __m512i low[VECTORS], const unsigned char *x, const signed char *w)
 {
-  const __m512i pair = _mm512_set1_epi32 (*(const PairU *) x);
+  const __m512i x_high = _mm512_set1_epi32 (((const FourU *) x)[0]), x_low = _mm512_set1_epi32 (((const FourU *) x)[1]);
 
 #pragma GCC unroll 4
   for (int v = 0; v < VECTORS; v++) {
-    const __m512i weights = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) (w + v * 2 * LANES)));
-    sums[v] = _mm512_dpwssd_epi32 (sums[v], pair, weights);
+    const __m512i weights = _mm512_loadu_si512 (w + v * LINE);
+    high[v] = _mm512_dpbusd_epi32 (high[v], x_high, weights);
+    low[v] = _mm512_dpbusd_epi32 (low[v], x_low, weights);
+    _mm_prefetch ((const char *) ((size_t) w + v * LINE + AHEAD), _MM_HINT_T0);
   }
-  _mm_prefetch ((const char *) ((size_t) w + AHEAD), _MM_HINT_T0);
-  _mm_prefetch ((const char *) ((size_t) w + AHEAD + LINE), _MM_HINT_T0);
 }
 
 static void
-panel (const MienDenseShape *shape, int n, const short *x, float x_scale, const void *packed, const float *bias, float *y)
+panel (const MienDenseShape *shape, int n, const unsigned char *x, float x_scale, const void *packed, const float *bias, float *y)
 {
   const char *from = packed;
   __m512 sums[VECTORS];
@@ -45,25 +44,22 @@ panel (const MienDenseShape *shape, int n, const short *x, float x_scale, const 
   for (int v = 0; v < VECTORS; v++)
     sums[v] = _mm512_setzero_ps ();
   for (int k = 0; k < shape->k; k += MIEN_DENSE_INT8_BLOCK) {
-    const int left = shape->k - k, n_pairs = left < MIEN_DENSE_INT8_BLOCK ? (left + 1) / 2 : MIEN_DENSE_INT8_BLOCK / 2;
+    const int left = shape->k - k, n_fours = left < MIEN_DENSE_INT8_BLOCK ? (left + 3) / 4 : MIEN_DENSE_INT8_BLOCK / 4;
     const float *scales = (const float *) from;
-    const signed char *w = (const signed char *) from + WIDTH * sizeof (float);
-    __m512i block[CHAINS][VECTORS];
-    int i = 0;
-    for (int c = 0; c < CHAINS; c++)
-      for (int v = 0; v < VECTORS; v++)
-        block[c][v] = _mm512_setzero_si512 ();
-    for (; i + CHAINS <= n_pairs; i += CHAINS) {
-#pragma GCC unroll 2
-      for (int c = 0; c < CHAINS; c++)
-        add_pair (block[c], x + 2 * (i + c), w + (i + c) * 2 * WIDTH);
+    const int *less = (const int *) (scales + WIDTH);
+    const signed char *w = (const signed char *) (less + WIDTH);
+    __m512i high[VECTORS], low[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++) {
+      high[v] = _mm512_setzero_si512 ();
+      low[v] = _mm512_loadu_si512 (less + v * LANES);
     }
-    if (i < n_pairs)
-      add_pair (block[0], x + 2 * i, w + i * 2 * WIDTH);
+    for (int i = 0; i < n_fours; i++, x += 8, w += 4 * WIDTH)
+      add_four (high, low, x, w);
+#pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++)
-      sums[v] = _mm512_fmadd_ps (_mm512_cvtepi32_ps (_mm512_add_epi32 (block[0][v], block[1][v])), _mm512_loadu_ps (scales + v * LANES), sums[v]);
-    x += 2 * n_pairs;
-    from += WIDTH * (sizeof (float) + 2 * n_pairs);
+      sums[v] = _mm512_fmadd_ps (_mm512_cvtepi32_ps (_mm512_add_epi32 (_mm512_slli_epi32 (high[v], 8), low[v])), _mm512_loadu_ps (scales + v * LANES), sums[v]);
+    from = (const char *) w;
   }
   for (int v = 0; v < VECTORS; v++)
     _mm512_storeu_ps (out + v * LANES, sums[v]);
@@ -87,9 +83,11 @@ mask_of (size_t left)
 }
 
 static float
-quantise (short *to, const unsigned short *from, size_t n_elems)
+quantise (unsigned char *to, const unsigned short *from, size_t n_elems)
 {
   enum { MOST = 32767 };
+  /* Of four numbers the second bytes, then the first ones. */
+  const __m512i apart = _mm512_broadcast_i32x4 (_mm_set_epi8 (-1, -1, -1, -1, -1, -1, -1, -1, 12, 8, 4, 0, 13, 9, 5, 1));
   __m512i largest = _mm512_setzero_si512 (); /* without their sign numbers compare like their bits, and NaN is the largest */
   float most;
 
@@ -99,9 +97,12 @@ quantise (short *to, const unsigned short *from, size_t n_elems)
   memcpy (&most, &bits, sizeof most);
   const __m512 factor = _mm512_set1_ps (most > 0 ? MOST / most : 0);
   for (size_t i = 0; i < n_elems; i += LANES) {
-    const __mmask16 mask = mask_of (n_elems - i);
-    const __m512i whole = _mm512_cvtps_epi32 (_mm512_mul_ps (_mm512_castsi512_ps (read_bits (from + i, mask)), factor));
-    _mm256_mask_storeu_epi16 (to + i, mask, _mm512_cvtsepi32_epi16 (whole));
+    const size_t left = n_elems - i;
+    const __mmask16 mask = mask_of (left);
+    const __m512i signs = _mm512_cvtps_epi32 (_mm512_mul_ps (_mm512_castsi512_ps (read_bits (from + i, mask)), factor));
+    const __m512i whole = _mm512_add_epi32 (_mm512_max_epi32 (signs, _mm512_set1_epi32 (-MOST)), _mm512_set1_epi32 (MIEN_DENSE_INT8_ZERO));
+    const __m512i fours = _mm512_maskz_compress_epi64 (0x55, _mm512_shuffle_epi8 (whole, apart));
+    _mm512_mask_storeu_epi64 (to + 2 * i, left >= LANES ? 0xf : (__mmask8) ((1u << (left + 3) / 4) - 1), fours);
   }
   return most / MOST;
 }

@@ -141,7 +141,7 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
     state->int8 = &ctx->kernels->dense_int8;
     state->packed = mien_pages_take (ctx->pages, mien_dense_int8_packed_bytes (state->int8, &state->shape));
     mien_dense_int8_pack (state->int8, &state->shape, ctx->in[1]->data, step_k, step_n, order, state->packed);
-    prep->scratch_bytes = row_length (&state->shape) * sizeof (short);
+    prep->scratch_bytes = mien_dense_int8_input_bytes (state->shape.k);
   } else {
     state->packed = mien_pages_take (ctx->pages, mien_dense_packed_bytes (kernels, &state->shape));
     mien_dense_pack (kernels, &state->shape, ctx->in[1]->data, step_k, step_n, order, state->packed);
@@ -172,10 +172,8 @@ run_dense (MienOpCtx *ctx, GError **error)
     to += state->shape.m * row;
   }
   if (state->int8 != NULL) {
-    short *whole = (short *) to;
+    guint8 *whole = (guint8 *) to;
     const float scale = state->int8->quantise (whole, x, k);
-    if ((gsize) k < row)
-      whole[k] = 0;
     mien_dense_int8_run (state->int8, &state->shape, whole, scale, state->packed, bias, ctx->out[0]->data, ctx->threads);
     return TRUE;
   }
