@@ -96,7 +96,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPredictor, mien_predictor_free)
  * so many of the public pictures the same with it (metadata bfloat16, made by training). */
 #define MIEN_MODEL_SAME_ENOUGH 0.99f
 
-void mien_predictor_set_precision (MienPredictor *self, MienPrecision precision);
 MienPrecision mien_predictor_get_precision (const MienPredictor *self); /* as it runs: MIEN_PRECISION_F32 or BF16 */
 MienModel *mien_predictor_get_model (const MienPredictor *self); /* (transfer none) */
 

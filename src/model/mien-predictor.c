@@ -99,25 +99,6 @@ mien_predictor_open (const char *path_or_name, MienCpuLevel cpu, MienPrecision p
   return self;
 }
 
-static void
-stop_engines (MienPredictor *self)
-{
-  for (int i = 0; i < self->n_engines; i++) {
-    g_clear_pointer (&self->engines[i].context, mien_context_free);
-    g_clear_pointer (&self->engines[i].input, mien_tensor_unref);
-  }
-}
-
-void
-mien_predictor_set_precision (MienPredictor *self, MienPrecision precision)
-{
-  precision = mien_model_decide_precision (self->model, precision, self->cpu);
-  if (precision == self->precision)
-    return;
-  self->precision = precision;
-  stop_engines (self); /* they are made again when needed */
-}
-
 MienPrecision
 mien_predictor_get_precision (const MienPredictor *self)
 {
@@ -127,7 +108,10 @@ mien_predictor_get_precision (const MienPredictor *self)
 void
 mien_predictor_free (MienPredictor *self)
 {
-  stop_engines (self);
+  for (int i = 0; i < self->n_engines; i++) {
+    g_clear_pointer (&self->engines[i].context, mien_context_free);
+    g_clear_pointer (&self->engines[i].input, mien_tensor_unref);
+  }
   mien_model_unref (self->model);
   g_free (self);
 }
