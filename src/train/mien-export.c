@@ -81,9 +81,9 @@ score (const MienRun *self, MienModel *model, const float *probabilities, MienEv
 }
 
 static float *
-predict (const MienRun *self, MienModel *model, MienPrecision precision, int views, GError **error)
+predict (const MienRun *self, MienModel *model, int max_batch, MienPrecision precision, int views, GError **error)
 {
-  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, 32, mien_cpu_level (), precision, self->threads, error);
+  g_autoptr (MienPredictor) predictor = mien_predictor_new (model, max_batch, mien_cpu_level (), precision, self->threads, error);
   g_autofree float *probabilities = g_new (float, (gsize) self->validation->n * MIEN_DATASET_N_LABELS);
 
   if (predictor == NULL || !mien_evaluate_predict (predictor, self->validation, views, probabilities, NULL, NULL, NULL, error))
@@ -94,7 +94,7 @@ predict (const MienRun *self, MienModel *model, MienPrecision precision, int vie
 float *
 mien_run_predict (const MienRun *self, MienModel *model, int views, GError **error)
 {
-  return predict (self, model, MIEN_PRECISION_F32, views, error);
+  return predict (self, model, 32, MIEN_PRECISION_F32, views, error);
 }
 
 gboolean
@@ -155,8 +155,8 @@ add_scores (const MienRun *self, MienGraph *graph, MienModel *model, int views, 
   return TRUE;
 }
 
-/* The share of the public pictures that the network calls the same with bfloat16, if this processor has any. f32: its answers to one view, at any
- * temperature. */
+/* The share of the public pictures that the network calls the same with bfloat16, if this processor has any; one by one, as faces come, because batches
+ * may take other ways to an answer. f32: its answers to one view, at any temperature. */
 static gboolean
 add_agreement (const MienRun *self, MienGraph *graph, MienModel *model, const float *f32, GError **error)
 {
@@ -165,7 +165,7 @@ add_agreement (const MienRun *self, MienGraph *graph, MienModel *model, const fl
 
   if (mien_cpu_level () < MIEN_CPU_BF16)
     return TRUE;
-  g_autofree float *bf16 = predict (self, model, MIEN_PRECISION_BF16, 1, error);
+  g_autofree float *bf16 = predict (self, model, 1, MIEN_PRECISION_BF16, 1, error);
   if (bf16 == NULL)
     return FALSE;
   for (int i = 0; i < n * MIEN_DATASET_N_LABELS; i += MIEN_DATASET_N_LABELS)
