@@ -273,12 +273,69 @@ test_five_dimensions (void)
   }
 }
 
+/* So large that one picture waits for the weights: with bfloat16 they have 8 bits then, after convolutions and after another dense layer; several
+ * pictures take bfloat16. */
+static void
+test_large_dense (void)
+{
+  const MienShape w1 = mien_shape (2, 300, 32 * 12 * 11), b1 = mien_shape (1, 300), w2 = mien_shape (2, 300, 2001), w3 = mien_shape (2, 2001, 301);
+  const MienShape shape = mien_shape (4, -1, 1, 12, 11);
+  Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (5) };
+  MienThreads *threads = mien_threads_new (2);
+  g_autoptr (GError) error = NULL;
+  const int features = unary (&net, "Relu", conv (&net, mien_graph_add_input (net.graph, "x", MIEN_F32, &shape), 1, 32, 3, 1, 1, TRUE));
+  const int first[] = { unary (&net, "Flatten", features), weights (&net, &w1, 0.03, 0), weights (&net, &b1, 0.1, 0) };
+  const int hidden = mien_graph_op (net.graph, "", "Gemm", NULL, first, 3);
+  const int second[] = { unary (&net, "Tanh", hidden), weights (&net, &w2, 0.1, 0) };
+
+  mien_node_set_int (mien_graph_producer (net.graph, hidden), "transB", 1);
+  const int third[] = { mien_graph_op (net.graph, "", "MatMul", NULL, second, 2), weights (&net, &w3, 0.03, 0) };
+  const int out = mien_graph_op (net.graph, "", "MatMul", NULL, third, 2);
+  mien_graph_add_output (net.graph, out);
+  for (int n = 1; n <= 2; n++) {
+    const MienShape in = mien_shape (4, n, 1, 12, 11);
+    g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &in);
+    const MienTensor *const inputs[] = { x };
+    g_autoptr (MienTensor) want = NULL;
+
+    fill (&net, x);
+    for (int run = 0; run < 4; run++) { /* exactly; in f32; with bfloat16, one thread and two */
+      const MienPlanOptions options = {
+        .cpu = run == 0 ? MIEN_CPU_C : mien_cpu_detect (), .no_passes = run == 0, .precision = run < 2 ? MIEN_PRECISION_F32 : MIEN_PRECISION_BF16,
+        .threads = run == 3 ? threads : NULL,
+      };
+      g_autoptr (MienPlan) plan = mien_plan_new (net.graph, &in, &options, &error);
+      g_assert_no_error (error);
+      g_autoptr (MienContext) context = mien_context_new (plan, &error);
+      g_assert_true (mien_context_run (context, inputs, &error));
+      g_assert_no_error (error);
+      const MienTensor *got = mien_context_value (context, out);
+      if (run == 0) {
+        want = mien_tensor_dup (got);
+        continue;
+      }
+      double square = 0;
+      for (gsize i = 0; i < want->n_elems; i++)
+        square += mien_tensor_f32 (want)[i] * mien_tensor_f32 (want)[i] / (double) want->n_elems;
+      const double difference = distance (want, got) / sqrt (square);
+      g_test_message ("%d pictures, run %d: %g", n, run, difference);
+      g_assert_cmpfloat (difference, <, run == 1 || mien_cpu_detect () < MIEN_CPU_BF16 ? 1e-4 : 0.03);
+      if (run > 1 && mien_cpu_detect () >= MIEN_CPU_BF16)
+        g_assert_cmpfloat (difference, >, 1e-4);
+    }
+  }
+  mien_threads_free (threads);
+  g_rand_free (net.random);
+  mien_graph_unref (net.graph);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/passes/same-answers", test_same_answers);
   g_test_add_func ("/passes/same-bits", test_same_bits);
+  g_test_add_func ("/passes/large-dense", test_large_dense);
   g_test_add_func ("/passes/five-dimensions", test_five_dimensions);
   return g_test_run ();
 }
