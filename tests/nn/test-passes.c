@@ -217,6 +217,49 @@ test_same_bits (void)
   mien_graph_unref (net.graph);
 }
 
+/* Layers that are large enough to be shared out, by rows and by channels, with scratch for every thread: the same bits with any number of threads. */
+static void
+test_shared_out (void)
+{
+  const MienShape in = mien_shape (4, 1, 1, 24, 24);
+  Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (6) };
+  g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &in);
+  const MienTensor *const inputs[] = { x };
+  g_autoptr (GError) error = NULL;
+  int y = unary (&net, "Relu", conv (&net, mien_graph_add_input (net.graph, "x", MIEN_F32, &in), 1, 48, 3, 1, 1, TRUE));
+
+  y = unary (&net, "Relu", conv (&net, y, 48, 48, 3, 1, 1, TRUE));
+  const int down = unary (&net, "Relu", conv (&net, y, 48, 96, 3, 2, 1, TRUE));
+  y = unary (&net, "Relu", conv (&net, down, 96, 96, 3, 1, 1, TRUE));
+  y = binary (&net, "Add", conv (&net, y, 96, 96, 3, 1, 1, TRUE), down);
+  mien_graph_add_output (net.graph, y);
+  fill (&net, x);
+  for (int level = 0; level <= (int) mien_cpu_detect (); level++)
+    for (int precision = 0; precision < 2; precision++) {
+      g_autoptr (MienTensor) want = NULL;
+      for (int n_threads = 1; n_threads <= 3; n_threads++) {
+        MienThreads *threads = mien_threads_new (n_threads);
+        const MienPlanOptions options = {
+          .cpu = (MienCpuLevel) level, .precision = (MienPrecision) precision, .threads = threads, .paced = n_threads == 3,
+        };
+        g_autoptr (MienPlan) plan = mien_plan_new (net.graph, &in, &options, &error);
+        g_assert_no_error (error);
+        MienContext *context = mien_context_new (plan, &error);
+        for (int i = 0; i < 20; i++) {
+          g_assert_true (mien_context_run (context, inputs, &error));
+          const MienTensor *got = mien_context_value (context, y);
+          if (want == NULL)
+            want = mien_tensor_dup (got);
+          g_assert_cmpmem (want->data, want->n_elems * sizeof (float), got->data, got->n_elems * sizeof (float));
+        }
+        mien_context_free (context);
+        mien_threads_free (threads);
+      }
+    }
+  g_rand_free (net.random);
+  mien_graph_unref (net.graph);
+}
+
 static void
 test_same_answers (void)
 {
@@ -335,6 +378,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/passes/same-answers", test_same_answers);
   g_test_add_func ("/passes/same-bits", test_same_bits);
+  g_test_add_func ("/passes/shared-out", test_shared_out);
   g_test_add_func ("/passes/large-dense", test_large_dense);
   g_test_add_func ("/passes/five-dimensions", test_five_dimensions);
   return g_test_run ();
