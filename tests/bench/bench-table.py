@@ -74,10 +74,11 @@ def main():
     for batch, threads in sorted({(r['batch'], r['threads']) for r in lines if r['type'] == 'result'}):
         for precision in ('f32', 'bf16'):
             table(lines, batch, threads, precision, engines)
-    speedups = [line for line in lines if line['type'] == 'speedup' and line['batch'] == 1 and line['precision'] == 'f32']
-    if speedups:
-        print('Two threads against one, one face, single precision: '
-              + ', '.join(f'{s["network"]} {s["ratio"]:.2f} times as fast' for s in speedups) + '.\n')
+    for precision, name in (('f32', 'single precision'), ('bf16', 'bfloat16')):
+        speedups = [line for line in lines if line['type'] == 'speedup' and line['batch'] == 1 and line['precision'] == precision]
+        if speedups:
+            print(f'Two threads against one, one face, {name}: '
+                  + ', '.join(f'{s["network"]} {s["ratio"]:.2f} times as fast' for s in speedups) + '.\n')
     sys.stdout = stdout
     text = ''.join(text)
     if not options.into:
