@@ -458,7 +458,7 @@ lines_of (const void *at, int blocks, int h, int w, int halo, int rows)
 
 /* Part part of parts of the rows of tiles first .. end - 1. Products leave the memory alone: so what is needed next comes meanwhile. */
 INLINE void
-fetch_lines (const Lines *lines, int first, int end, int part, int parts, const int write)
+fetch_lines (const Lines *lines, int first, int end, int part, int parts, const bool write)
 {
   enum { LINE = 64 };
   const int n_lines = (int) ((lines->band + LINE - 1) / LINE), all = (end - first) * lines->blocks * n_lines, stop = (int) ((long) all * (part + 1) / parts);
@@ -466,8 +466,12 @@ fetch_lines (const Lines *lines, int first, int end, int part, int parts, const 
   for (int i = (int) ((long) all * part / parts); i < stop;) {
     const int band = first + i / (lines->blocks * n_lines), block = i / n_lines % lines->blocks;
     const char *at = lines->at + band / lines->down * lines->picture + block * lines->plane + band % lines->down * lines->band;
-    for (int line = i % n_lines; line < n_lines && i < stop; line++, i++)
-      __builtin_prefetch (at + line * LINE, write);
+    for (int line = i % n_lines; line < n_lines && i < stop; line++, i++) {
+      if (write)
+        __builtin_prefetch (at + line * LINE, 1);
+      else
+        __builtin_prefetch (at + line * LINE);
+    }
   }
 }
 
@@ -490,8 +494,8 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
     const char *u = (const char *) block->args->w + (ptrdiff_t) k * LANES * parts * n_channels * elem;
     for (int part = 0; part < parts; part++, u += (ptrdiff_t) n_channels * G * LANES * elem) {
       if (shape->n > 1 && k == 0) {
-        fetch_lines (&y, band, next, part, parts, 1);
-        fetch_lines (&x, next, after < n_bands ? after : n_bands, part, parts, 0);
+        fetch_lines (&y, band, next, part, parts, true);
+        fetch_lines (&x, next, after < n_bands ? after : n_bands, part, parts, false);
       }
       multiply (block, bf16, G, v_at (bf16, block->v, part * v_step), u, block->products + part * m_step);
     }
