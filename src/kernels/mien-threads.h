@@ -29,10 +29,10 @@ int mien_threads_count (const MienThreads *self);
  * thread, in order. */
 void mien_threads_run (MienThreads *self, MienTaskFn fn, void *data, int n_tasks);
 
-/* Bytes from what one thread writes to what another does. Prefetchers run ahead into what lies behind, up to four pages on Zen 5: there they would take
- * lines out of the other's cache, again and again. */
 enum { MIEN_THREADS_PAGE = 4096 };
 
+/* Bytes from what one thread writes to what another does. Prefetchers run ahead into what lies behind, up to four pages on Zen 5: there they would take
+ * lines out of the other's cache, again and again. */
 static inline size_t
 mien_threads_apart (size_t n_bytes)
 {
