@@ -42,7 +42,7 @@ mien_dense_int8_packed_bytes (const MienDenseInt8Kernels *self, const MienDenseS
   return panels_of (self, shape) * panel_bytes (self, shape);
 }
 
-/* n weights of one column, step apart, to whole numbers times the factor that is returned. */
+/* n weights of one column as whole numbers times the factor that is returned; fours lie together. */
 static float
 pack_column (const float *values, int n, int width, signed char *to, int *less)
 {

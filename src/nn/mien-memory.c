@@ -162,10 +162,10 @@ padded (gsize n_bytes)
 
 /* Walks the steps once: makes room for what a step writes, then takes back what was read for the last time. */
 static gsize
-assign_offsets (MienPlan *self, const int *last)
+assign_offsets (MienPlan *self, const int *last, gboolean whole)
 {
   g_autoptr (GArray) pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
-  Arena arena = { pieces, self->paced && self->n_threads > 1, 0 };
+  Arena arena = { pieces, whole, 0 };
   g_autofree GSList **dying = g_new0 (GSList *, self->steps->len); /* roots by the step that reads them last */
 
   for (guint i = 0; i < self->steps->len; i++) {
@@ -196,9 +196,12 @@ mien_plan_lay_out (MienPlan *self, GError **error)
 
   assign_kinds (self);
   choose_aliases (self, last);
-  self->scratch_offset = assign_offsets (self, last);
   for (guint i = 0; i < self->steps->len; i++)
     scratch = MAX (scratch, step_at (self, i)->prep.scratch_bytes);
+  const gboolean whole = self->paced && self->n_threads > 1;
+  self->scratch_offset = assign_offsets (self, last, whole);
+  if (whole && (scratch > self->max_bytes || self->scratch_offset > self->max_bytes - scratch)) /* it takes more memory */
+    self->scratch_offset = assign_offsets (self, last, FALSE);
   if (!g_size_checked_add (&self->arena_bytes, self->scratch_offset, scratch) || self->arena_bytes > self->max_bytes) {
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("the network needs %.1f GB of memory; the limit is %.1f GB"),
                  (double) self->arena_bytes / 1e9, (double) self->max_bytes / 1e9);

@@ -13,6 +13,8 @@
 #include "nn/mien-kernels.h"
 #include "nn/ops/mien-ops.h"
 
+enum { CACHED_BYTES = 1024 * 1024 }; /* of bfloat16 weights: what a second cache may keep from run to run */
+
 typedef struct {
   MienDenseShape shape;
   const MienDenseKernels *kernels;
@@ -26,8 +28,6 @@ attr (const MienOpCtx *ctx, const char *name)
 {
   return (int) mien_node_int (ctx->node, name, 0);
 }
-
-enum { CACHED_BYTES = 1024 * 1024 }; /* of bfloat16 weights: what a second cache may keep from run to run */
 
 static gboolean
 is_blocked (const MienOpCtx *ctx)
