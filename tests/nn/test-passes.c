@@ -256,6 +256,16 @@ test_shared_out (void)
         mien_threads_free (threads);
       }
     }
+  /* Tensors of other sizes share memory where there would be too little of it. */
+  MienPlanOptions options = { .cpu = mien_cpu_detect (), .n_threads = 2 };
+  g_autoptr (MienPlan) close = mien_plan_new (net.graph, &in, &options, &error);
+  options.paced = TRUE;
+  g_autoptr (MienPlan) apart = mien_plan_new (net.graph, &in, &options, &error);
+  g_assert_cmpuint (mien_plan_arena_bytes (apart), >, mien_plan_arena_bytes (close));
+  options.max_bytes = mien_plan_arena_bytes (close);
+  g_autoptr (MienPlan) limited = mien_plan_new (net.graph, &in, &options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (mien_plan_arena_bytes (limited), ==, mien_plan_arena_bytes (close));
   g_rand_free (net.random);
   mien_graph_unref (net.graph);
 }
