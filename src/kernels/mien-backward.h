@@ -6,7 +6,8 @@
  *          dz = dy where y > lo (rectified), else dy;  dx = dz * a + x * b + c by channel;  dresidual = dz
  * Moments  sums by channel, [2][C rounded up to lanes] doubles, added to: of x and x^2, or of dz and dz * (x - mean)
  * Conv     dw of mien_blocked_pack_conv()'s layout, f32 also for bfloat16 tensors (on tiles [K / lanes][C / lanes][R][S][lanes of K][lanes of C]):
- *          dw[k][c][r][s] = sum over n, p, q of dy[k][p][q] * x[c][p * stride + r * dilation - pad][likewise]; stem: the same with x plain f32, layout of mien_blocked_pack_stem()
+ *          dw[k][c][r][s] = sum over n, p, q of dy[k][p][q] * x[c][p * stride + r * dilation - pad][likewise]; stem: the same with x plain
+ *          f32, layout of mien_blocked_pack_stem()
  *          dx is a convolution of dy with weights of mien_blocked_pack_conv_flipped(); with a stride, woven from several
  * Pool     maximum of 2 x 2: dy goes to the first pixel that equals the maximum
  *

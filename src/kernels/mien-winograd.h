@@ -5,8 +5,8 @@
  *
  *   y tile = A^T [sum over c of (G w[k][c] G^T) * (B^T x tile[c] B)] A        * element by element
  *
- * so that a layer is three steps: tiles of x are transformed to V, one matrix product for each of the (m + 2) x (n + 2) parts with the transformed weights U give M, and M is
- * transformed to y, together with bias, residual and clamp. Tiles go through in blocks whose V stays in cache.
+ * so that a layer is three steps: tiles of x are transformed to V, one matrix product for each of the (m + 2) x (n + 2) parts with the transformed
+ * weights U gives M, and M is transformed to y, together with bias, residual and clamp. Tiles go through in blocks whose V stays in cache.
  *
  *   V[parts][C / lanes][tiles][lanes]     M[parts][tiles][group * lanes]     U[K / (group * lanes)][parts][C][group * lanes]
  *

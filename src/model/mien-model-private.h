@@ -34,7 +34,8 @@ struct _MienModel {
   MienPrecision tried_as;
 };
 
-/* A plan for batch pictures, with no_fusion one for the shapes of all layers alone; NULL with error set also when output does not come out as n_labels numbers a picture. */
+/* A plan for batch pictures, with no_fusion one for the shapes of all layers alone; NULL with error set also when output does not come out as n_labels
+ * numbers a picture. */
 MienPlan *mien_model_make_plan (const MienModel *self, int batch, MienCpuLevel cpu, MienPrecision precision, MienThreads *threads,
                                 gboolean no_fusion, GError **error);
 

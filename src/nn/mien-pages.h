@@ -23,7 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienPages, mien_pages_free)
 /* 64-byte aligned, contents undefined, valid until all is freed. */
 void *mien_pages_take (MienPages *self, gsize n_bytes);
 
-/* One piece, 64-byte aligned, contents undefined, all of which will be written to; NULL when there is no memory. To be freed with mien_pages_unmap() and the same size. */
+/* One piece, 64-byte aligned, contents undefined, all of which will be written to; NULL when there is no memory. To be freed with mien_pages_unmap() and the
+ * same size. */
 void *mien_pages_map (gsize n_bytes);
 void mien_pages_unmap (void *piece, gsize n_bytes);
 

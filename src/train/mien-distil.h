@@ -4,8 +4,8 @@
  * The teachers see every picture just as the network that learns sees it, changed and mixed, and their answer goes with that one
  * (Beyer et al. 2022, "a good teacher is patient and consistent"): nothing that could be learnt by heart.
  *
- * What a teacher says of a picture that it learnt from tells what label that has, right or wrong. With teacher_parts each answers for pictures alone that it never saw
- * (cross-fitting: Dao et al. 2021, "Knowledge Distillation as Semiparametric Inference").
+ * What a teacher says of a picture that it learnt from tells what label that has, right or wrong. With teacher_parts each answers for pictures alone
+ * that it never saw (cross-fitting: Dao et al. 2021, "Knowledge Distillation as Semiparametric Inference").
  *
  * A network can be its own teacher, too: the average of its weights as an epoch left it answers in the next one (Tarvainen and Valpola 2017,
  * "mean teachers"; against wrong labels Huang et al. 2020, "self-adaptive training").
@@ -31,8 +31,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienDistil, mien_distil_free)
 gboolean mien_distil_follow (MienDistil *self, MienModel *model, int epoch, GError **error);
 
 /* Each target t of the batch becomes (1 - teacher_weight) * t + teacher_weight * sum (t) * answer. The answer is p^(1 / teacher_temperature),
- * normalised; p: the mean of the teachers' probabilities, or of teacher n * i / n_teachers for the faces from there on if teacher_split says so, or of the teacher of the batch's part if teacher_parts does; to
- * the mirrored pictures as well if teacher_mirror does. Then the same with the network's own answer, of weight self_weight from half of the epochs on.
+ * normalised; p: the mean of the teachers' probabilities, or of teacher n * i / n_teachers for the faces from there on if teacher_split says so, or of the
+ * teacher of the batch's part if teacher_parts does; to the mirrored pictures as well if teacher_mirror does. Then the same with the network's own answer, of weight self_weight from half of the epochs on.
  * mean, std: of the batch's faces, as the batcher was given them. */
 gboolean mien_distil_blend (MienDistil *self, const MienBatch *batch, float mean, float std, GError **error);
 

@@ -2,7 +2,8 @@
 /* Resampling along any dimensions.
  *
  * Operators  Resize (opset 10 to 22, without antialias and keep_aspect_ratio_policy), Upsample (opset 1 to 9)
- * Modes      nearest for every type; linear and cubic for f32. All coordinate transformations and ways of rounding; opset 10 and Upsample use the asymmetric transformation and round down
+ * Modes      nearest for every type; linear and cubic for f32. All coordinate transformations and ways of rounding; opset 10 and
+ *            Upsample use the asymmetric transformation and round down
  * Method     separable: each output element of a dimension is a weighted sum of 1, 2 or 4 input elements (taps); the tables of all
  *            dimensions are made at the start of a run
  * Source     ONNX Resize-10, -11, -13, -18, -19, Upsample-1, -7, -9 */
