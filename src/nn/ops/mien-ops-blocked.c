@@ -30,6 +30,7 @@ typedef struct {
   void *packed; /* (nullable) in pages of the plan */
   float *bias;  /* (nullable) */
   int n_rows;
+  int n_slabs; /* of as many rows, each of which the threads share: those of a picture, where they have its rows from before; 1: all rows at once */
   MienBlockedShape pool; /* n 0: none; a maximum over what the convolution left in scratch */
   double work; /* multiply-adds, for sharing out */
 } State;
@@ -38,7 +39,7 @@ typedef struct {
   const MienBlockedShape *shape;
   MienBlockedFn run;
   MienBlockedArgs args;
-  int n_rows, n_tasks;
+  int n_rows, n_slabs, n_tasks;
 } Job;
 
 static void
@@ -241,6 +242,19 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
   prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->kind, ctx->n_threads);
 }
 
+/* Rows are numbered block by block: shared out all at once, each thread would take some of the blocks and read all of the picture, half of which is in
+ * another's cache. Where weights are larger than the picture that is the better way, though, and tiles run on from row to row. */
+static int
+slabs_of (const MienOpCtx *ctx, const State *state)
+{
+  const MienBlockedShape *shape = &state->shape;
+  const gsize weights = has_weights (ctx) ? ctx->in[1]->n_elems : 0, picture = mien_blocked_size (1, 1, shape->c, shape->h, shape->w, shape->x_halo);
+
+  if (shape->n > 1 || weights > picture || is (ctx, "BlockedStem") || mien_blocked_op_attr (ctx, "tiles") != 0)
+    return 1;
+  return state->n_rows / shape->p;
+}
+
 static gboolean
 prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
@@ -271,6 +285,7 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   } else {
     state->run = is (ctx, "BlockedMaxPool") ? kernels->max_pool : kernels->average_pool;
   }
+  state->n_slabs = slabs_of (ctx, state);
   if (is (ctx, "BlockedConvMean"))
     prep->scratch_bytes = mien_blocked_size (kernels->lanes, 1, shape->c, shape->r, shape->s, 0) * sizeof (float);
   state->bias = mien_blocked_op_dup_bias (ctx, 2, shape->k);
@@ -281,9 +296,10 @@ static void
 run_task (void *data, int task, int thread)
 {
   const Job *job = data;
-  const long rows = job->n_rows;
+  const int rows = job->n_rows / job->n_slabs, first = (int) ((long) rows * task / job->n_tasks), end = (int) ((long) rows * (task + 1) / job->n_tasks);
 
-  job->run (job->shape, &job->args, (int) (rows * task / job->n_tasks), (int) (rows * (task + 1) / job->n_tasks));
+  for (int slab = 0; slab < job->n_slabs; slab++)
+    job->run (job->shape, &job->args, slab * rows + first, slab * rows + end);
 }
 
 static gboolean
@@ -296,6 +312,7 @@ run_blocked (MienOpCtx *ctx, GError **error)
     .run = state->run,
     .args = { ctx->in[0]->data, state->packed, state->bias, mien_op_has (ctx, 3) ? ctx->in[3]->data : NULL, ctx->out[0]->data },
     .n_rows = state->n_rows,
+    .n_slabs = state->n_slabs,
   };
 
   if (state->kind.rows > 0) {
@@ -305,11 +322,12 @@ run_blocked (MienOpCtx *ctx, GError **error)
   if (state->pool.n > 0)
     job.args.y = ctx->scratch;
   /* Half a million multiply-adds are some five microseconds: less is not worth waking a thread. */
-  job.n_tasks = state->work < 500e3 ? 1 : MIN (n_threads, job.n_rows);
+  job.n_tasks = state->work < 500e3 ? 1 : MIN (n_threads, job.n_rows / job.n_slabs);
   mien_threads_run (ctx->threads, run_task, &job, job.n_tasks);
   if (state->pool.n > 0) {
     const int n_rows = mien_blocked_rows (state->kernels, &state->pool, FALSE);
-    Job pool = { &state->pool, state->kernels->max_pool, { .x = ctx->scratch, .y = ctx->out[0]->data }, n_rows, MIN (job.n_tasks, n_rows) };
+    const int n_slabs = state->n_slabs > 1 ? n_rows / state->pool.p : 1;
+    Job pool = { &state->pool, state->kernels->max_pool, { .x = ctx->scratch, .y = ctx->out[0]->data }, n_rows, n_slabs, MIN (job.n_tasks, n_rows / n_slabs) };
     mien_threads_run (ctx->threads, run_task, &pool, pool.n_tasks);
   }
   return TRUE;
