@@ -250,7 +250,7 @@ slabs_of (const MienOpCtx *ctx, const State *state)
   const MienBlockedShape *shape = &state->shape;
   const gsize weights = has_weights (ctx) ? ctx->in[1]->n_elems : 0, picture = mien_blocked_size (1, 1, shape->c, shape->h, shape->w, shape->x_halo);
 
-  if (shape->n > 1 || weights > picture || is (ctx, "BlockedStem") || mien_blocked_op_attr (ctx, "tiles") != 0)
+  if (shape->n != 1 || shape->p < 1 || weights > picture || is (ctx, "BlockedStem") || mien_blocked_op_attr (ctx, "tiles") != 0)
     return 1;
   return state->n_rows / shape->p;
 }
