@@ -42,18 +42,23 @@ mien_dense_int8_packed_bytes (const MienDenseInt8Kernels *self, const MienDenseS
   return panels_of (self, shape) * panel_bytes (self, shape);
 }
 
-/* n weights of one column as whole numbers times the factor that is returned; fours lie together. */
+/* To the nearest whole number, even where two are, of what is much smaller than ROUNDING: beside it a float has no room for fractions. */
+#define ROUNDING 0x1.8p23f
+
+/* n weights of one column as whole numbers times the factor that is returned, NaN if one is not finite; fours lie together. */
 static float
 pack_column (const float *values, int n, int width, signed char *to, int *less)
 {
-  float most = 0;
+  float most = 0, nothing = 0;
 
   *less = 0;
-  for (int k = 0; k < n; k++)
-    most = isfinite (values[k]) && !isnan (most) ? fmaxf (most, fabsf (values[k])) : NAN;
-  const float scale = most / MOST;
   for (int k = 0; k < n; k++) {
-    const int whole = scale >= FLT_MIN ? (int) rintf (values[k] / scale) : 0;
+    most = fabsf (values[k]) > most ? fabsf (values[k]) : most;
+    nothing += values[k] * 0;
+  }
+  const float scale = (most + nothing) / MOST;
+  for (int k = 0; k < n && scale >= FLT_MIN; k++) {
+    const int whole = (int) (values[k] / scale + ROUNDING - ROUNDING);
     to[k / 4 * 4 * width + k % 4] = (signed char) whole;
     *less -= MIEN_DENSE_INT8_ZERO * whole;
   }
@@ -65,22 +70,22 @@ mien_dense_int8_pack (const MienDenseInt8Kernels *self, const MienDenseShape *sh
                       const int *order, void *packed)
 {
   const int width = self->width;
-  char *to = packed;
   float values[BLOCK];
 
   memset (packed, 0, mien_dense_int8_packed_bytes (self, shape));
-  for (int first = 0; first < shape->n; first += width) {
+  for (int n = 0; n < shape->n; n++) { /* a column to its end: blocked orders take its neighbours from all over it */
+    char *to = (char *) packed + n / width * panel_bytes (self, shape);
+
     for (int k = 0; k < shape->k; k += BLOCK) {
       const int n_k = shape->k - k < BLOCK ? shape->k - k : BLOCK;
-      for (int j = 0; j < width && first + j < shape->n; j++) {
-        for (int i = 0; i < n_k; i++) {
-          const int place = order != NULL ? order[k + i] : k + i;
-          values[i] = place >= 0 ? w[place * step_k + (first + j) * step_n] : 0;
-        }
-        float *scale = (float *) to;
-        int *less = (int *) (scale + width);
-        scale[j] = pack_column (values, n_k, width, (signed char *) (less + width) + 4 * j, &less[j]);
+      float *scale = (float *) to;
+      int *less = (int *) (scale + width);
+
+      for (int i = 0; i < n_k; i++) {
+        const int place = order != NULL ? order[k + i] : k + i;
+        values[i] = place >= 0 ? w[place * step_k + n * step_n] : 0;
       }
+      scale[n % width] = pack_column (values, n_k, width, (signed char *) (less + width) + n % width * 4, &less[n % width]);
       to += width * (HEAD + (n_k + 3) / 4 * 4);
     }
   }
