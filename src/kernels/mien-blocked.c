@@ -160,9 +160,9 @@ round_bits (unsigned int bits)
 }
 
 static void
-pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const Weights *from, void *packed)
+pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, int width, const Weights *from, void *packed)
 {
-  const int lanes = self->lanes, width = mien_blocked_group (self, shape->k) * lanes, taps = shape->r * shape->s, c_blocks = blocks_of (self, shape->c);
+  const int lanes = self->lanes, taps = shape->r * shape->s, c_blocks = blocks_of (self, shape->c);
   unsigned int rows[2][PACK_TAPS][PACK_WIDTH];
 
   for (int k = 0; k < shape->k; k += width)
@@ -184,33 +184,47 @@ pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const 
       }
 }
 
+void
+mien_blocked_pack_filters (const MienBlockedKernels *self, const MienBlockedShape *shape, int first, int n, const float *w, void *packed)
+{
+  const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
+  const int width = mien_blocked_group (self, shape->k) * self->lanes;
+  MienBlockedShape before = *shape, part = *shape;
+
+  before.k = first;
+  part.k = n;
+  packed = (char *) packed + mien_blocked_conv_size (self, &before) * (self->bf16 ? sizeof (unsigned short) : sizeof (float));
+  if (taps <= MIEN_BLOCKED_PACK_TAPS)
+    self->pack (&part, width, w, packed, 0, (n + width - 1) / width);
+  else
+    pack_conv (self, &part, width, &(Weights) { w, shape->c * taps, taps, 1 }, packed);
+}
+
 typedef struct {
   const MienBlockedKernels *kernels;
   const MienBlockedShape *shape;
   const float *w;
   void *packed;
-  int width, n_groups, n_tasks;
+  int step;
 } PackJob;
 
 static void
 pack_task (void *data, int task, int thread)
 {
   const PackJob *job = data;
+  const MienBlockedShape *shape = job->shape;
+  const int first = task * job->step, n = shape->k - first < job->step ? shape->k - first : job->step;
 
-  job->kernels->pack (job->shape, job->width, job->w, job->packed, job->n_groups * task / job->n_tasks, job->n_groups * (task + 1) / job->n_tasks);
+  mien_blocked_pack_filters (job->kernels, shape, first, n, job->w + (ptrdiff_t) first * shape->c * shape->r * shape->s, job->packed);
 }
 
 void
 mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed, MienThreads *threads)
 {
-  const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
-  const int group = mien_blocked_group (self, shape->k), n_groups = blocks_of (self, shape->k) / group, n_threads = mien_threads_count (threads);
-  PackJob job = { self, shape, w, packed, group * self->lanes, n_groups, n_groups < n_threads ? n_groups : n_threads };
+  const int width = mien_blocked_group (self, shape->k) * self->lanes, n_groups = (shape->k + width - 1) / width, n_threads = mien_threads_count (threads);
+  PackJob job = { self, shape, w, packed, (n_groups + n_threads - 1) / n_threads * width };
 
-  if (taps <= MIEN_BLOCKED_PACK_TAPS)
-    mien_threads_run (threads, pack_task, &job, job.n_tasks);
-  else
-    pack_conv (self, shape, &(Weights) { w, shape->c * taps, taps, 1 }, packed);
+  mien_threads_run (threads, pack_task, &job, (shape->k + job.step - 1) / job.step);
 }
 
 void
@@ -218,7 +232,7 @@ mien_blocked_pack_conv_flipped (const MienBlockedKernels *self, const MienBlocke
 {
   const ptrdiff_t taps = (ptrdiff_t) shape->r * shape->s;
 
-  pack_conv (self, shape, &(Weights) { w + taps - 1, taps, n_planes * taps, -1 }, packed);
+  pack_conv (self, shape, mien_blocked_group (self, shape->k) * self->lanes, &(Weights) { w + taps - 1, taps, n_planes * taps, -1 }, packed);
 }
 
 size_t

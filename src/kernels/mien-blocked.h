@@ -87,7 +87,7 @@ typedef struct {
   int max_group; /* most blocks of output channels in a tile */
   bool bf16;     /* elements are bfloat16 */
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
-  /* What mien_blocked_pack_conv() does for groups first .. end - 1 of width output channels, up to MIEN_BLOCKED_PACK_TAPS taps. */
+  /* What mien_blocked_pack_filters() does for groups first .. end - 1 of width output channels, up to MIEN_BLOCKED_PACK_TAPS taps. */
   void (*pack) (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end);
   /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
   void (*mean) (const MienBlockedShape *shape, const void *x, float *y);
@@ -111,6 +111,9 @@ bool mien_blocked_stem_can_pool (const MienBlockedShape *shape);
 /* Elements of packed weights (conv: of the kernels' type, else floats), and packing w[K][C][R][S] (depthwise: w[C][1][R][S]). */
 size_t mien_blocked_conv_size (const MienBlockedKernels *self, const MienBlockedShape *shape);
 void mien_blocked_pack_conv (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, void *packed, MienThreads *threads);
+
+/* Filters first .. first + n - 1 of them, w[n][C][R][S]. first is a multiple of the group's channels, and so is n but for the last ones. */
+void mien_blocked_pack_filters (const MienBlockedKernels *self, const MienBlockedShape *shape, int first, int n, const float *w, void *packed);
 
 /* As pack_conv() of v[K][C][R][S], where v[k][c][r][s] = w[c][k][R - 1 - r][S - 1 - s] and w[C][n_planes][R][S]: for gradients. */
 void mien_blocked_pack_conv_flipped (const MienBlockedKernels *self, const MienBlockedShape *shape, const float *w, int n_planes, void *packed);

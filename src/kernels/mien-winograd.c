@@ -211,6 +211,23 @@ mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape *sha
   mien_threads_run (threads, pack_task, &job, job.n_tasks);
 }
 
+int
+mien_winograd_group (const MienWinogradKernels *self)
+{
+  return self->lanes * self->group;
+}
+
+void
+mien_winograd_pack_filters (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int first, int n, const float *w, void *packed)
+{
+  const MienWinogradFilters filters = { w, 9 * shape->c, 9, false };
+  MienBlockedShape before = *shape, part = *shape;
+
+  before.k = first;
+  part.k = n;
+  self->weights (&part, kind, &filters, (char *) packed + mien_winograd_size (self, &before, kind), 0, groups_of (self, &part));
+}
+
 static MienWinogradBlock
 block_of (const Job *job, int index, int thread)
 {

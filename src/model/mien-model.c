@@ -408,23 +408,24 @@ mien_model_find (const char *path_or_name)
 }
 
 static MienGraph *
-read_graph (const char *path, GError **error)
+read_graph (const char *path, gboolean lean, GError **error)
 {
   if (mien_keras_is_model (path))
     return mien_keras_read (path, NULL, error);
-  return mien_onnx_read (path, error);
+  return lean ? mien_onnx_read_away (path, error) : mien_onnx_read (path, error);
 }
 
 static MienModel *
 load (const char *path_or_name, MienPlanOptions options, GError **error)
 {
   g_autofree char *path = mien_model_find (path_or_name);
-  g_autofree char *name = mien_file_shown_name (path);
-  MienGraph *graph = read_graph (path, error);
+  MienGraph *graph = read_graph (path, options.let_go, error);
   MienModel *self = graph != NULL ? take_graph (graph, path, options, error) : NULL;
 
-  if (graph != NULL && self == NULL)
+  if (graph != NULL && self == NULL) {
+    g_autofree char *name = mien_file_shown_name (path);
     g_prefix_error (error, "%s: ", name);
+  }
   return self;
 }
 

@@ -9,6 +9,7 @@
 
 #include "nn/mien-file.h"
 #include "nn/mien-graph.h"
+#include "nn/mien-pages.h"
 
 char *
 mien_file_shown_name (const char *path)
@@ -49,12 +50,12 @@ fail_errno (GError **error, int code, const char *what)
 }
 
 gboolean
-mien_file_read (int fd, void *data, gsize n, GError **error)
+mien_file_read (int fd, gsize offset, void *data, gsize n, GError **error)
 {
   guint8 *to = data;
 
   while (n > 0) {
-    const gssize got = read (fd, to, MIN (n, 1 << 30));
+    const gssize got = pread (fd, to, MIN (n, 1 << 30), (off_t) offset);
 
     if (got < 0 && errno == EINTR)
       continue;
@@ -65,13 +66,14 @@ mien_file_read (int fd, void *data, gsize n, GError **error)
       return FALSE;
     }
     to += got;
+    offset += got;
     n -= got;
   }
   return TRUE;
 }
 
 int
-mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **error)
+mien_file_open (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error)
 {
   const int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* O_NONBLOCK: a named pipe must not hang us */
   struct stat info;
@@ -89,37 +91,57 @@ mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **
 
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is larger than %s, the most this program reads"), limit);
   } else {
-    *n_bytes = (guint64) info.st_size;
+    *n_bytes = (gsize) info.st_size;
     return fd;
   }
   close (fd);
   return -1;
 }
 
-MienBlock *
-mien_file_load_block (const char *path, guint64 max_bytes, GError **error)
+guint8 *
+mien_file_load_pages (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error)
 {
-  guint64 n = 0;
-  const int fd = mien_file_open (path, max_bytes, &n, error);
-  MienBlock *self;
+  const int fd = mien_file_open (path, max_bytes, n_bytes, error);
+  guint8 *data;
 
   if (fd < 0)
     return NULL;
-  self = mien_block_new (n);
-  if (self == NULL)
+  data = mien_pages_map (*n_bytes);
+  if (data == NULL) {
     g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
-  else if (!mien_file_read (fd, mien_block_data (self), n, error))
-    g_clear_pointer (&self, mien_block_unref);
+  } else if (!mien_file_read (fd, 0, data, *n_bytes, error)) {
+    mien_pages_unmap (data, *n_bytes);
+    data = NULL;
+  }
   close (fd);
-  return self;
+  return data;
+}
+
+typedef struct {
+  guint8 *data;
+  gsize n_bytes;
+} Pages;
+
+static void
+free_pages (gpointer data)
+{
+  Pages *pages = data;
+
+  mien_pages_unmap (pages->data, pages->n_bytes);
+  g_free (pages);
+}
+
+GBytes *
+mien_file_wrap_pages (guint8 *data, gsize n_bytes)
+{
+  return g_bytes_new_with_free_func (data, n_bytes, free_pages, g_memdup2 (&(Pages) { data, n_bytes }, sizeof (Pages)));
 }
 
 GBytes *
 mien_file_load (const char *path, guint64 max_bytes, GError **error)
 {
-  MienBlock *block = mien_file_load_block (path, max_bytes, error);
+  gsize n_bytes = 0;
+  guint8 *data = mien_file_load_pages (path, max_bytes, &n_bytes, error);
 
-  if (block == NULL)
-    return NULL;
-  return g_bytes_new_with_free_func (mien_block_data (block), mien_block_size (block), (GDestroyNotify) mien_block_unref, block);
+  return data != NULL ? mien_file_wrap_pages (data, n_bytes) : NULL;
 }

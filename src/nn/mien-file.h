@@ -5,19 +5,21 @@
  * Thread   pure */
 #pragma once
 
-#include "nn/mien-block.h"
 #include "nn/mien-tensor.h"
 
 G_BEGIN_DECLS
 
 GBytes *mien_file_load (const char *path, guint64 max_bytes, GError **error);
-MienBlock *mien_file_load_block (const char *path, guint64 max_bytes, GError **error);
+
+/* The same in memory that may be written to; (transfer full), to be given to mien_file_wrap_pages(). */
+guint8 *mien_file_load_pages (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error);
+GBytes *mien_file_wrap_pages (guint8 *data, gsize n_bytes);
 
 /* The same without reading: a descriptor, -1 with error set. */
-int mien_file_open (const char *path, guint64 max_bytes, guint64 *n_bytes, GError **error);
+int mien_file_open (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error);
 
-/* n bytes from where fd stands. */
-gboolean mien_file_read (int fd, void *data, gsize n, GError **error);
+/* n bytes from `offset` on, on any thread. */
+gboolean mien_file_read (int fd, gsize offset, void *data, gsize n, GError **error);
 
 /* Sets error to MIEN_NN_ERROR of that code and returns FALSE. */
 gboolean mien_file_fail (GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -23,6 +23,12 @@ G_BEGIN_DECLS
 
 typedef struct _MienKernels MienKernels; /* nn/mien-kernels.h: the tables of kernels/ for one level */
 
+/* Grows, and serves one weight after the other. */
+typedef struct {
+  guint8 *data;
+  gsize n_bytes;
+} MienOpBuffer;
+
 typedef struct {
   const MienGraph *graph;
   const MienNode *node;
@@ -35,6 +41,7 @@ typedef struct {
   MienThreads *threads; /* (nullable) */
   int n_threads;        /* prepare(): the most that contexts may have; scratch must do for as many and for fewer */
   MienPages *pages;     /* prepare(): for packed weights, lives as long as the plan */
+  MienOpBuffer *buffer; /* prepare(): (nullable) what mien_op_pack() reads into */
   void *state;          /* what prepare() made, read-only in run(); NULL when prepare() did not run */
   void *scratch;        /* as many bytes as prepare() asked for, 64-byte aligned; per context */
   gsize scratch_bytes;  /* run(): at least as many */
@@ -51,7 +58,7 @@ enum {
   MIEN_OP_IN_PLACE = 1 << 0,  /* run() is correct when out[0] shares the memory of in[0] (same type and shape) */
   MIEN_OP_IMPURE = 1 << 1,    /* never folded, though its inputs are constant: random, or reads parameters */
   MIEN_OP_SHAPE_ONLY = 1 << 3, /* reads its inputs' shapes, never their contents (Shape, Size): folded when shapes are known */
-  MIEN_OP_PACKS = 1 << 4,     /* prepare() packs in[1]; run() does not read it */
+  MIEN_OP_PACKS = 1 << 4,     /* prepare() packs in[1] by mien_op_pack(), its data may be away; run() does not read it */
   MIEN_OP_VIEW = 1 << 2,      /* out[0] has in[0]'s bytes in the same order: the planner shares memory, run() is NULL */
 };
 
@@ -85,6 +92,14 @@ char *mien_op_describe (const MienNode *node);
 /* Sets error to "Conv "conv_3": <message>" and returns FALSE. A node without name is known by its first output. The
  * format is translated here: xgettext needs --keyword=mien_op_fail:4. */
 gboolean mien_op_fail (const MienOpCtx *ctx, GError **error, MienNnError code, const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+void mien_op_buffer_clear (MienOpBuffer *self);
+
+/* Weights on their way into a plan. Calls pack (data, first, n, rows) for parts of the rows of in[1] (f32, its first dimension), several at once on the
+ * context's threads: each of step rows or a multiple, the last one of what is left. Those that are in a file are read part by part, each into a
+ * cache. */
+typedef void (*MienOpPackFn) (gconstpointer data, int first, int n, const float *rows);
+gboolean mien_op_pack (MienOpCtx *ctx, int step, MienOpPackFn pack, gconstpointer data, GError **error);
 
 /* Helpers. */
 static inline gboolean

@@ -81,12 +81,15 @@ remove_idle (MienGraph *graph)
   }
 }
 
+/* With its contents. */
 static const MienTensor *
 constant_f32 (const MienGraph *graph, int value)
 {
   const MienValue *v = value >= 0 ? mien_graph_value (graph, value) : NULL;
 
-  return v != NULL && v->kind == MIEN_VALUE_CONSTANT && v->tensor != NULL && v->tensor->type == MIEN_F32 ? v->tensor : NULL;
+  if (v == NULL || v->kind != MIEN_VALUE_CONSTANT || v->tensor == NULL || v->tensor->type != MIEN_F32)
+    return NULL;
+  return mien_tensor_fetch (v->tensor, NULL) ? v->tensor : NULL;
 }
 
 /* ONNX BatchNormalization: y = (x - mean) / sqrt (var + epsilon) * scale + bias. Weights of Conv and of Gemm with transB have their

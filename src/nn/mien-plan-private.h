@@ -39,6 +39,7 @@ struct _MienPlan {
   int n_threads;        /* the most that a context may have */
   gboolean paced;
   MienPages *pages;     /* packed weights */
+  MienOpBuffer buffer;  /* of weights on their way there */
   int n_values;
   MienPlanValue *values;
   GArray *steps; /* MienPlanStep */

@@ -51,6 +51,37 @@ set_input_shapes (MienPlan *self, const MienShape *shapes, GError **error)
   return TRUE;
 }
 
+static gboolean
+fetch_tensor (const MienPlan *self, int v, GError **error)
+{
+  const MienValue *value = v >= 0 ? mien_graph_value (self->graph, v) : NULL;
+  g_autofree char *name = NULL;
+
+  if (value == NULL || value->tensor == NULL || mien_tensor_fetch (value->tensor, error))
+    return TRUE;
+  name = mien_graph_quote (value->name);
+  g_prefix_error (error, _("tensor %s: "), name);
+  return FALSE;
+}
+
+/* All but the weights that are read while they are packed. */
+static gboolean
+fetch_tensors (const MienPlan *self, GError **error)
+{
+  for (guint i = 0; i < self->graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (self->graph, i);
+    const MienOp *op = mien_op_find (node->domain, node->op, self->graph->opset);
+
+    for (int k = 0; k < node->n_inputs; k++)
+      if (!(k == 1 && op != NULL && (op->flags & MIEN_OP_PACKS) != 0) && !fetch_tensor (self, node->inputs[k], error))
+        return FALSE;
+  }
+  for (guint i = 0; i < self->graph->outputs->len; i++)
+    if (!fetch_tensor (self, g_array_index (self->graph->outputs, int, i), error))
+      return FALSE;
+  return TRUE;
+}
+
 static void
 set_tensors (MienPlan *self)
 {
@@ -82,6 +113,7 @@ point_at (MienPlan *self, const MienNode *node, MienOpCtx *ctx, const MienTensor
     .threads = self->threads,
     .n_threads = self->n_threads,
     .pages = self->pages,
+    .buffer = &self->buffer,
   };
   for (int i = 0; i < node->n_inputs; i++)
     in[i] = node->inputs[i] >= 0 ? &self->values[node->inputs[i]].desc : NULL;
@@ -209,9 +241,9 @@ let_go_of (MienPlan *self, int v)
 
   if (value->kind != MIEN_VALUE_CONSTANT || value->tensor == NULL || self->values[v].kept)
     return;
-  self->values[v].kind = MIEN_STORE_NONE;
-  self->values[v].desc.data = NULL;
   mien_tensor_let_go (value->tensor);
+  self->values[v].kind = MIEN_STORE_NONE;
+  self->values[v].desc = *value->tensor;
 }
 
 /* After everything that can fail for the blocked layouts alone, so that weights are there for a second plan. */
@@ -336,6 +368,8 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
     mien_passes_run (self->graph, options->keep, options->n_keep, blocking_of (&self->kernels, options, blocked), has_pairs (&self->kernels, options));
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
+  if (!options->shapes_only && !fetch_tensors (self, error))
+    return NULL;
   set_tensors (self);
   mark_kept (self, options);
   if (!set_input_shapes (self, shapes, error))
@@ -346,6 +380,7 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   /* Before parameters show their contents, which change from run to run: nothing may be packed from them. */
   if (!options->shapes_only && !prepare_steps (self, options->let_go, error))
     return NULL;
+  mien_op_buffer_clear (&self->buffer);
   for (int v = 0; v < self->n_values; v++) {
     const MienValue *value = mien_graph_value (self->graph, v);
     if (value->kind == MIEN_VALUE_PARAMETER)
@@ -369,7 +404,7 @@ has_let_go (const MienGraph *graph)
 {
   for (guint i = 0; i < graph->values->len; i++) {
     const MienTensor *tensor = mien_graph_value (graph, i)->tensor;
-    if (tensor != NULL && tensor->data == NULL && tensor->n_elems > 0)
+    if (tensor != NULL && tensor->data == NULL && tensor->n_elems > 0 && !mien_tensor_is_away (tensor))
       return TRUE;
   }
   return FALSE;
@@ -408,6 +443,7 @@ mien_plan_unref (MienPlan *self)
   for (int v = 0; v < self->n_values; v++)
     g_clear_pointer (&self->values[v].folded, mien_tensor_unref);
   g_array_unref (self->steps);
+  mien_op_buffer_clear (&self->buffer);
   mien_pages_free (self->pages);
   g_clear_pointer (&self->graph, mien_graph_unref);
   g_free (self->values);

@@ -193,6 +193,45 @@ mien_tensor_new_take (MienType type, const MienShape *shape, void *data, GDestro
 }
 
 MienTensor *
+mien_tensor_new_away (MienType type, const MienShape *shape, MienTensorReadFn read, gpointer source, GDestroyNotify free_source)
+{
+  MienTensor *self = mien_tensor_new_take (type, shape, NULL, free_source, source);
+
+  self->read = read;
+  return self;
+}
+
+gboolean
+mien_tensor_read (const MienTensor *self, gsize first, gsize n, void *to, GError **error)
+{
+  const gsize size = mien_type_size (self->type);
+
+  g_assert (first <= self->n_elems && n <= self->n_elems - first);
+  return self->read (self->free_data, first * size, to, n * size, error);
+}
+
+gboolean
+mien_tensor_fetch (MienTensor *self, GError **error)
+{
+  MienTensor *here;
+
+  if (!mien_tensor_is_away (self))
+    return TRUE;
+  here = mien_tensor_try_new (self->type, &self->shape, error);
+  if (here == NULL)
+    return FALSE;
+  if (!mien_tensor_read (self, 0, self->n_elems, here->data, error)) {
+    mien_tensor_unref (here);
+    return FALSE;
+  }
+  mien_tensor_let_go (self);
+  self->data = here->data;
+  self->free_func = (GDestroyNotify) mien_tensor_unref;
+  self->free_data = here;
+  return TRUE;
+}
+
+MienTensor *
 mien_tensor_new_i64 (const gint64 *values, int n)
 {
   const MienShape shape = mien_shape (1, n);
@@ -226,6 +265,7 @@ mien_tensor_let_go (MienTensor *self)
   if (self->free_func != NULL)
     self->free_func (self->free_data);
   self->free_func = NULL;
+  self->read = NULL;
   self->data = NULL;
 }
 

@@ -55,15 +55,19 @@ gboolean mien_shape_n_elems (const MienShape *self, gsize *n_elems);
 /* "1x1x48x48", "scalar", "?x48x48". (transfer full) */
 char *mien_shape_to_string (const MienShape *self);
 
+/* n_bytes from `offset` of contents that lie elsewhere. On any thread, on several at once. */
+typedef gboolean (*MienTensorReadFn) (gpointer source, gsize offset, void *to, gsize n_bytes, GError **error);
+
 typedef struct {
   MienType type;
   MienShape shape;
   gsize n_elems;
-  void *data;
+  void *data; /* NULL where there are no elements, and while the contents are away or after they were let go */
   /*< private >*/
   gatomicrefcount ref_count;
+  MienTensorReadFn read;
   GDestroyNotify free_func;
-  gpointer free_data;
+  gpointer free_data; /* of data, or what `read` reads from */
 } MienTensor;
 
 /* Zeroed. NULL with error set when the size overflows, exceeds MIEN_TENSOR_MAX_BYTES or there is no memory. */
@@ -74,6 +78,21 @@ MienTensor *mien_tensor_new (MienType type, const MienShape *shape);
 
 /* Borrows data, which must hold n_elems elements and live until free_func (free_data) is called (may be NULL). */
 MienTensor *mien_tensor_new_take (MienType type, const MienShape *shape, void *data, GDestroyNotify free_func, gpointer free_data);
+
+/* Its contents stay where they are, in a file for instance, until they are fetched; whoever looks at data before asks for that. source: (transfer full). */
+MienTensor *mien_tensor_new_away (MienType type, const MienShape *shape, MienTensorReadFn read, gpointer source, GDestroyNotify free_source);
+
+static inline gboolean
+mien_tensor_is_away (const MienTensor *self)
+{
+  return self->read != NULL;
+}
+
+/* Into memory, for everybody who has the tensor; does nothing where they are there. One thread at a time. */
+gboolean mien_tensor_fetch (MienTensor *self, GError **error);
+
+/* Elements first .. first + n - 1 of a tensor that is away. */
+gboolean mien_tensor_read (const MienTensor *self, gsize first, gsize n, void *to, GError **error);
 
 MienTensor *mien_tensor_new_i64 (const gint64 *values, int n); /* rank 1 */
 MienTensor *mien_tensor_ref (MienTensor *self);

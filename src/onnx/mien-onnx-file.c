@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* External data, which may only lie below the model's own folder. */
+/* Files that tensors lie in: the network's own, and external data, which may only lie below its folder. */
 #include "mien-config.h"
 
 #include <errno.h>
@@ -13,6 +13,43 @@
 
 #include "nn/mien-file.h"
 #include "onnx/mien-onnx-private.h"
+
+struct _MienOnnxFile {
+  gatomicrefcount ref_count;
+  int fd;
+};
+
+MienOnnxFile *
+mien_onnx_file_new (int fd)
+{
+  MienOnnxFile *self = g_new (MienOnnxFile, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->fd = fd;
+  return self;
+}
+
+MienOnnxFile *
+mien_onnx_file_ref (MienOnnxFile *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+mien_onnx_file_unref (MienOnnxFile *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  close (self->fd);
+  g_free (self);
+}
+
+int
+mien_onnx_file_get_fd (const MienOnnxFile *self)
+{
+  return self->fd;
+}
 
 static gboolean
 fail_errno (GError **error, int code, const char *what)
@@ -100,10 +137,8 @@ mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint
     g_set_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT,
                  _("its data file %s has %" PRIu64 " bytes, but %zu are wanted from byte %" PRIu64),
                  shown, (guint64) info.st_size, n_bytes, offset);
-  } else if (lseek (fd, offset, SEEK_SET) < 0) {
-    fail_errno (error, errno, _("its data file cannot be read"));
   } else {
-    ok = mien_file_read (fd, data, n_bytes, error);
+    ok = mien_file_read (fd, offset, data, n_bytes, error);
   }
   close (fd);
   return ok;

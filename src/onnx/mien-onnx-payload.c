@@ -7,30 +7,56 @@
 
 #include "onnx/mien-onnx-private.h"
 
-enum { ALIGNMENT = 16, TO_PAYLOAD = 3 };
+enum { ALIGNMENT = 16, TO_PAYLOAD = 3, WINDOW_BYTES = 4096 };
 
 /* What leads to a payload, from the model on: numbers of fields of length-delimited kind. */
 static const guint64 fields[TO_PAYLOAD] = { 7, 5, 9 };
 
 typedef struct {
-  guint8 *data;
+  int fd;              /* -1: the window holds all */
+  const guint8 *window;
+  gsize start, n_here; /* the part of the file that the window holds */
+  gsize n_bytes;
   GArray *payloads;
   gsize n_cut;
-  gboolean twice; /* a tensor has two payloads: not worth understanding */
+  gboolean odd; /* not worth understanding, or no serialised message at all */
+  guint8 buffer[WINDOW_BYTES];
 } Cutter;
 
+static guint8
+byte_at (Cutter *self, gsize position)
+{
+  if (position - self->start < self->n_here)
+    return self->window[position - self->start];
+  if (self->fd < 0 || position >= self->n_bytes) {
+    self->odd = TRUE;
+    return 0;
+  }
+  self->window = self->buffer;
+  self->start = position;
+  self->n_here = MIN (WINDOW_BYTES, self->n_bytes - position);
+  if (!mien_file_read (self->fd, position, self->buffer, self->n_here, NULL)) {
+    self->odd = TRUE;
+    self->n_here = 0;
+    return 0;
+  }
+  return self->buffer[0];
+}
+
 static guint64
-read_varint (const guint8 *data, gsize *position)
+read_varint (Cutter *self, gsize *position)
 {
   guint64 value = 0;
 
-  for (int shift = 0;; shift += 7) {
-    const guint8 byte = data[(*position)++];
+  for (int shift = 0; shift < 70; shift += 7) {
+    const guint8 byte = byte_at (self, (*position)++);
 
     value |= shift < 64 ? (guint64) (byte & 0x7f) << shift : 0;
     if (!(byte & 0x80))
       return value;
   }
+  self->odd = TRUE;
+  return 0;
 }
 
 static void
@@ -45,16 +71,6 @@ append_varint (GByteArray *to, guint64 value)
   g_byte_array_append (to, bytes, n);
 }
 
-static gsize
-varint_length (guint64 value)
-{
-  gsize n = 1;
-
-  while (value >>= 7)
-    n++;
-  return n;
-}
-
 /* A field of a message depth fields below the model. */
 typedef struct {
   guint64 tag;
@@ -64,119 +80,117 @@ typedef struct {
 } Field;
 
 static Field
-read_field (const Cutter *self, gsize start, int depth)
+read_field (Cutter *self, gsize start, gsize end, int depth)
 {
+  static const guint64 lengths[8] = { [1] = 8, [5] = 4 };
   gsize position = start;
-  const guint64 tag = read_varint (self->data, &position);
-  guint64 length = 0;
-  gboolean wanted;
+  const guint64 tag = read_varint (self, &position);
+  const int wire = tag & 7;
+  const gboolean wanted = tag == (fields[depth] << 3 | 2);
+  guint64 length = lengths[wire];
 
-  if ((tag & 7) == 0)
-    read_varint (self->data, &position);
-  else
-    length = (tag & 7) == 2 ? read_varint (self->data, &position) : (tag & 7) == 1 ? 8 : 4;
-  wanted = tag == (fields[depth] << 3 | 2);
+  if (wire == 0)
+    read_varint (self, &position);
+  else if (wire == 2)
+    length = read_varint (self, &position);
+  self->odd |= wire == 3 || wire == 4 || wire > 5 || position > end || length > end - position;
   return (Field) {
     .tag = tag,
     .content = position,
-    .end = position + length,
+    .end = self->odd ? end : position + length,
     .leads_on = wanted && depth < TO_PAYLOAD - 1,
     .is_payload = wanted && depth == TO_PAYLOAD - 1 && length >= MIEN_ONNX_TAKEN_BYTES,
   };
 }
 
 static void
-find_payloads (Cutter *self, gsize start, gsize end, int depth)
+append_part (Cutter *self, gsize start, gsize end, GByteArray *to)
 {
-  for (gsize position = start; position < end;) {
-    const Field field = read_field (self, position, depth);
+  const guint before = to->len;
+
+  g_byte_array_set_size (to, before + (guint) (end - start));
+  if (start >= self->start && end - self->start <= self->n_here)
+    memcpy (to->data + before, self->window + (start - self->start), end - start);
+  else
+    self->odd |= !mien_file_read (self->fd, start, to->data + before, end - start, NULL);
+}
+
+/* The message from start to end without its payloads. */
+static void
+append_rest (Cutter *self, gsize start, gsize end, int depth, GByteArray *to)
+{
+  for (gsize position = start; position < end && !self->odd;) {
+    const Field field = read_field (self, position, end, depth);
 
     if (field.leads_on && depth == TO_PAYLOAD - 2)
-      g_array_append_val (self->payloads, ((MienOnnxPayload) { NULL, 0 }));
-    if (field.leads_on)
-      find_payloads (self, field.content, field.end, depth + 1);
-    if (field.is_payload) {
-      MienOnnxPayload *payload = &g_array_index (self->payloads, MienOnnxPayload, self->payloads->len - 1);
-      self->twice |= payload->data != NULL;
-      *payload = (MienOnnxPayload) { self->data + field.content, field.end - field.content };
-      self->n_cut += payload->n;
-    }
-    position = field.end;
-  }
-}
-
-/* Of the message from start to end without its payloads. */
-static gsize
-rest_length (const Cutter *self, gsize start, gsize end, int depth)
-{
-  gsize n = 0;
-
-  for (gsize position = start; position < end;) {
-    const Field field = read_field (self, position, depth);
-    const gsize inner = field.leads_on ? rest_length (self, field.content, field.end, depth + 1) : 0;
-
-    if (field.leads_on)
-      n += varint_length (field.tag) + varint_length (inner) + inner;
-    else if (!field.is_payload)
-      n += field.end - position;
-    position = field.end;
-  }
-  return n;
-}
-
-static void
-copy_rest (const Cutter *self, gsize start, gsize end, int depth, GByteArray *to)
-{
-  for (gsize position = start; position < end;) {
-    const Field field = read_field (self, position, depth);
-
+      g_array_append_val (self->payloads, ((MienOnnxPayload) { 0 }));
     if (field.leads_on) {
+      g_autoptr (GByteArray) inner = g_byte_array_new ();
+
+      append_rest (self, field.content, field.end, depth + 1, inner);
       append_varint (to, field.tag);
-      append_varint (to, rest_length (self, field.content, field.end, depth + 1));
-      copy_rest (self, field.content, field.end, depth + 1, to);
-    } else if (!field.is_payload) {
-      g_byte_array_append (to, self->data + position, (guint) (field.end - position));
+      append_varint (to, inner->len);
+      g_byte_array_append (to, inner->data, inner->len);
+    } else if (field.is_payload) {
+      MienOnnxPayload *payload = &g_array_index (self->payloads, MienOnnxPayload, self->payloads->len - 1);
+      self->odd |= payload->n > 0;
+      *payload = (MienOnnxPayload) { field.content, field.end - field.content };
+      self->n_cut += payload->n;
+    } else if (field.end - position <= self->n_bytes / 2 - MIN (to->len, self->n_bytes / 2)) {
+      append_part (self, position, field.end, to);
+    } else {
+      self->odd = TRUE;
     }
     position = field.end;
   }
+}
+
+static GByteArray *
+cut (Cutter *self)
+{
+  g_autoptr (GByteArray) rest = g_byte_array_new ();
+
+  append_rest (self, 0, self->n_bytes, 0, rest);
+  return self->odd || self->n_cut < self->n_bytes / 2 ? NULL : g_steal_pointer (&rest);
 }
 
 /* Moves payloads down to the next aligned place, over the tags and lengths in front of them. FALSE when there is no room; nothing is moved then. */
 static gboolean
-align (const guint8 *data, GArray *payloads)
+align (guint8 *data, GArray *payloads)
 {
   for (int moving = 0; moving < 2; moving++) {
-    const guint8 *end = data; /* of the payload before, where it was */
+    gsize end = 0; /* of the payload before, where it was */
 
     for (guint i = 0; i < payloads->len; i++) {
       MienOnnxPayload *payload = &g_array_index (payloads, MienOnnxPayload, i);
-      const gsize off = (gsize) payload->data % ALIGNMENT;
+      const gsize off = payload->offset % ALIGNMENT;
 
-      if (payload->data == NULL)
+      if (payload->n == 0)
         continue;
-      if (off > (gsize) (payload->data - end))
+      if (off > payload->offset - end)
         return FALSE;
-      end = payload->data + payload->n;
+      end = payload->offset + payload->n;
       if (moving && off > 0)
-        memmove (payload->data - off, payload->data, payload->n);
-      payload->data -= moving ? off : 0;
+        memmove (data + payload->offset - off, data + payload->offset, payload->n);
+      payload->offset -= moving ? off : 0;
     }
   }
   return TRUE;
 }
 
 GByteArray *
-mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads)
+mien_onnx_cut_payloads (guint8 *data, gsize n_bytes, GArray *payloads)
 {
-  Cutter self = { .data = data, .payloads = payloads };
-  GByteArray *rest;
+  Cutter self = { .fd = -1, .window = data, .n_here = n_bytes, .n_bytes = n_bytes, .payloads = payloads };
+  g_autoptr (GByteArray) rest = cut (&self);
 
-  find_payloads (&self, 0, n, 0);
-  if (self.twice || self.n_cut < n / 2)
-    return NULL;
-  rest = g_byte_array_sized_new ((guint) rest_length (&self, 0, n, 0));
-  copy_rest (&self, 0, n, 0, rest);
-  if (!align (data, payloads))
-    g_clear_pointer (&rest, g_byte_array_unref);
-  return rest;
+  return rest != NULL && align (data, payloads) ? g_steal_pointer (&rest) : NULL;
+}
+
+GByteArray *
+mien_onnx_cut_file (int fd, gsize n_bytes, GArray *payloads)
+{
+  Cutter self = { .fd = fd, .n_bytes = n_bytes, .payloads = payloads };
+
+  return cut (&self);
 }

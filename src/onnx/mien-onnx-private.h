@@ -36,23 +36,45 @@ typedef struct {
 gboolean mien_onnx_read_external (MienOnnxExternal *external, const char *location, guint64 offset, gboolean has_length,
                                   guint8 *data, gsize n_bytes, GError **error);
 
-/* Frees the payload of proto once it is copied, to keep the peak of memory low. owner: (nullable) of the payload, which a large tensor
- * refers to then and nobody frees here. */
-MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *owner, GError **error);
+/* From this size on a tensor takes the memory in which its bytes are instead of a copy, or leaves them in the file: touching new pages is most of the
+ * time of reading. */
+#ifndef MIEN_ONNX_TAKEN_BYTES /* less for fuzzers, whose files are small */
+#define MIEN_ONNX_TAKEN_BYTES (64 * 1024)
+#endif
 
-/* From this size on a tensor takes the memory in which its bytes are instead of a copy: touching new pages is most of the time of reading. */
-enum { MIEN_ONNX_TAKEN_BYTES = 64 * 1024 };
-
-/* The payload of an initializer. */
+/* The payload of an initializer; n is 0 where it is in the proto. */
 typedef struct {
-  guint8 *data; /* 16-byte aligned in the file's memory; NULL: in the proto */
+  gsize offset; /* in the file */
   gsize n;
 } MienOnnxPayload;
 
+/* An open file, for as long as tensors are in it. */
+typedef struct _MienOnnxFile MienOnnxFile;
+
+MienOnnxFile *mien_onnx_file_new (int fd); /* takes it */
+MienOnnxFile *mien_onnx_file_ref (MienOnnxFile *self);
+void mien_onnx_file_unref (MienOnnxFile *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienOnnxFile, mien_onnx_file_unref)
+int mien_onnx_file_get_fd (const MienOnnxFile *self);
+
+/* Payloads that were cut out, of each initializer, and where they are. */
+typedef struct {
+  GArray *payloads;   /* MienOnnxPayload */
+  GBytes *bytes;      /* NULL: in the file */
+  MienOnnxFile *file; /* NULL: in the bytes */
+} MienOnnxCut;
+
+/* payload: (nullable) of proto, in cut. Frees the payload that proto itself has once it is copied, to keep the peak of memory low. */
+MienTensor *mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, const MienOnnxCut *cut, const MienOnnxPayload *payload, GError **error);
+
 /* A copy of a serialised ModelProto that mien_onnx_scan() has passed, without the large payloads (raw_data) of its initializers, so that
- * protobuf-c does not copy those; payloads gets a MienOnnxPayload for each initializer. They are moved to where they are aligned: data is only
+ * protobuf-c does not copy those; payloads gets a MienOnnxPayload for each initializer. They are moved to where they are 16-byte aligned: data is only
  * good for them afterwards. NULL with data untouched when most of it is something else, or when there is no room to move. */
-GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n, GArray *payloads);
+GByteArray *mien_onnx_cut_payloads (guint8 *data, gsize n_bytes, GArray *payloads);
+
+/* The same of a file that nobody has looked at, without its payloads: they are not read. The copy is still to be scanned; NULL for what is no such
+ * message, too, and when the file cannot be read. */
+GByteArray *mien_onnx_cut_file (int fd, gsize n_bytes, GArray *payloads);
 
 /* Where payloads that stay in place begin in a file: at a cache line. */
 enum { MIEN_ONNX_ALIGNMENT = 64 };

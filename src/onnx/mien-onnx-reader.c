@@ -20,8 +20,7 @@ typedef struct {
   MienGraph *graph;
   MienOnnxExternal external;
   GHashTable *ops; /* borrowed char*: operator types seen */
-  MienBlock *owner; /* (nullable) of what payloads point to */
-  const GArray *payloads; /* (nullable) MienOnnxPayload, of each initializer */
+  const MienOnnxCut *cut; /* (nullable) what is not in the proto */
 } Reader;
 
 static const char *
@@ -80,6 +79,7 @@ read_versions (const Onnx__ModelProto *model, int *opset, GError **error)
   return TRUE;
 }
 
+/* what: to be translated, for messages. */
 static gboolean
 read_type (const Onnx__ValueInfoProto *info, const char *what, MienType *type, MienShape *shape, GError **error)
 {
@@ -91,18 +91,18 @@ read_type (const Onnx__ValueInfoProto *info, const char *what, MienType *type, M
   if (info->type == NULL || info->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET)
     return TRUE;
   if (info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
-    return FAIL (UNSUPPORTED, _("%s %s is a list or a map, not a tensor; export the network without it"), what, name);
+    return FAIL (UNSUPPORTED, _("%s %s is a list or a map, not a tensor; export the network without it"), _(what), name);
   *type = info->type->tensor_type->elem_type;
   if (*type != MIEN_TYPE_UNKNOWN && mien_type_size (*type) == 0) {
     const int number = *type;
 
-    return FAIL (UNSUPPORTED, _("%s %s has type %s (number %d), which is not supported"), what, name, mien_type_name (number), number);
+    return FAIL (UNSUPPORTED, _("%s %s has type %s (number %d), which is not supported"), _(what), name, mien_type_name (number), number);
   }
   dims = info->type->tensor_type->shape;
   if (dims == NULL)
     return TRUE;
   if (dims->n_dim > MIEN_MAX_RANK)
-    return FAIL (UNSUPPORTED, _("%s %s has %zu dimensions, more than %d"), what, name, dims->n_dim, MIEN_MAX_RANK);
+    return FAIL (UNSUPPORTED, _("%s %s has %zu dimensions, more than %d"), _(what), name, dims->n_dim, MIEN_MAX_RANK);
   shape->rank = dims->n_dim;
   for (int i = 0; i < shape->rank; i++) {
     const Onnx__TensorShapeProto__Dimension *dim = dims->dim[i];
@@ -135,13 +135,8 @@ read_initializers (Reader *self, const Onnx__GraphProto *proto, GError **error)
       return FAIL (FORMAT, _("tensor %zu has no name"), i);
     if (mien_graph_find (self->graph, name) >= 0)
       return FAIL (FORMAT, _("tensor %s is there twice"), shown);
-    const MienOnnxPayload *payload = self->payloads != NULL ? &g_array_index (self->payloads, MienOnnxPayload, i) : NULL;
-    MienBlock *owner = payload != NULL && payload->data != NULL ? self->owner : NULL;
-    if (owner != NULL) {
-      proto->initializer[i]->has_raw_data = TRUE;
-      proto->initializer[i]->raw_data = (ProtobufCBinaryData) { payload->n, payload->data };
-    }
-    tensor = mien_onnx_tensor (proto->initializer[i], &self->external, owner, error);
+    const MienOnnxPayload *payload = self->cut != NULL ? &g_array_index (self->cut->payloads, MienOnnxPayload, i) : NULL;
+    tensor = mien_onnx_tensor (proto->initializer[i], &self->external, self->cut, payload != NULL && payload->n > 0 ? payload : NULL, error);
     if (tensor == NULL) {
       g_prefix_error (error, _("tensor %s: "), shown);
       return FALSE;
@@ -169,7 +164,7 @@ read_inputs (Reader *self, const Onnx__GraphProto *proto, GError **error)
       return FAIL (FORMAT, _("input %zu has no name"), i);
     if (!g_hash_table_add (seen, (gpointer) name))
       return FAIL (FORMAT, _("input %s is there twice"), shown);
-    if (!read_type (proto->input[i], _("input"), &type, &shape, error))
+    if (!read_type (proto->input[i], N_("input"), &type, &shape, error))
       return FALSE;
     if (index >= 0) { /* a weight that is listed as an input too, as all were in IR version 3 */
       const MienTensor *tensor = mien_graph_value (self->graph, index)->tensor;
@@ -228,7 +223,7 @@ read_attribute (Reader *self, MienNode *node, const Onnx__AttributeProto *attr, 
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
     if (attr->t == NULL)
       return FAIL (FORMAT, _("attribute %s has no tensor"), shown);
-    tensor = mien_onnx_tensor (attr->t, &self->external, NULL, error);
+    tensor = mien_onnx_tensor (attr->t, &self->external, NULL, NULL, error);
     if (tensor == NULL) {
       g_prefix_error (error, _("attribute %s: "), shown);
       return FALSE;
@@ -386,7 +381,7 @@ read_outputs (Reader *self, const Onnx__GraphProto *proto, GError **error)
     MienType type;
     MienShape shape;
 
-    if (!read_type (proto->output[i], _("output"), &type, &shape, error))
+    if (!read_type (proto->output[i], N_("output"), &type, &shape, error))
       return FALSE;
     if (index < 0)
       return FAIL (FORMAT, _("output %s is computed by no node"), shown);
@@ -418,11 +413,11 @@ read_metadata (Reader *self, const Onnx__ModelProto *model, GError **error)
 }
 
 static MienGraph *
-read_model (const Onnx__ModelProto *model, const char *folder, MienBlock *owner, const GArray *payloads, GError **error)
+read_model (const Onnx__ModelProto *model, const char *folder, const MienOnnxCut *cut, GError **error)
 {
   g_autoptr (GHashTable) ops = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (MienGraph) graph = NULL;
-  Reader self = { .external = { .folder = folder }, .ops = ops, .owner = owner, .payloads = payloads };
+  Reader self = { .external = { .folder = folder }, .ops = ops, .cut = cut };
   int opset = 0;
 
   if (!read_versions (model, &opset, error))
@@ -473,66 +468,102 @@ unpack (const ProtobufCMessageDescriptor *descriptor, const guint8 *data, gsize 
   return message;
 }
 
-/* block: (nullable) (transfer full) that data is, which nobody else refers to. */
-static MienGraph *
-read_bytes (const guint8 *data, gsize n_bytes, MienBlock *block, const char *folder, GError **error)
+/* Names are made for messages only where there is one: fresh programs take their time with text. */
+static void
+prefix_name (const char *path, GError **error)
 {
-  g_autoptr (MienBlock) owner = block;
-  g_autoptr (GArray) payloads = NULL;
-  g_autoptr (GByteArray) rest = NULL;
-  Onnx__ModelProto *model;
-  const char *other;
+  g_autofree char *name = mien_file_shown_name (path);
+
+  g_prefix_error (error, "%s: ", name);
+}
+
+/* A scanned message; cut: (nullable) what is not in it. */
+static MienGraph *
+read_message (const guint8 *data, gsize n_bytes, const MienOnnxCut *cut, const char *folder, GError **error)
+{
+  Onnx__ModelProto *model = (Onnx__ModelProto *) unpack (&onnx__model_proto__descriptor, data, n_bytes, error);
   MienGraph *graph = NULL;
 
-  if (!check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
-    return NULL;
-  if (owner != NULL) {
-    payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
-    rest = mien_onnx_cut_payloads (mien_block_data (owner), n_bytes, payloads);
-  }
-  model = (Onnx__ModelProto *) (rest != NULL ? unpack (&onnx__model_proto__descriptor, rest->data, rest->len, error)
-                                             : unpack (&onnx__model_proto__descriptor, data, n_bytes, error));
-  other = model != NULL && model->graph == NULL ? mien_onnx_sniff (data, n_bytes) : NULL;
-  if (rest == NULL)
-    g_clear_pointer (&owner, mien_block_unref); /* protobuf-c has copied everything */
   if (model == NULL)
     return NULL;
-  if (model->graph != NULL)
-    graph = read_model (model, folder, owner, rest != NULL ? payloads : NULL, error);
-  else
+  if (model->graph != NULL) {
+    graph = read_model (model, folder, cut, error);
+  } else {
+    const char *other = mien_onnx_sniff (data, n_bytes);
     FAIL (FORMAT, "%s", other != NULL ? other : _("is not an ONNX network: there is no graph in it"));
+  }
   onnx__model_proto__free_unpacked (model, NULL);
-  if (owner != NULL)
-    mien_block_let_go (owner, data, n_bytes); /* but for the tensors' parts */
   return graph;
 }
 
 MienGraph *
 mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const char *folder, GError **error)
 {
-  MienGraph *graph = read_bytes (data, n_bytes, NULL, folder, error);
+  MienGraph *graph = NULL;
 
+  if (check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
+    graph = read_message (data, n_bytes, NULL, folder, error);
   if (graph == NULL)
     g_prefix_error (error, "%s: ", name);
   return graph;
+}
+
+static MienGraph *
+read_whole (const char *path, const char *folder, GError **error)
+{
+  gsize n_bytes;
+  guint8 *data = mien_file_load_pages (path, MIEN_ONNX_MAX_FILE, &n_bytes, error);
+  g_autoptr (GBytes) bytes = data != NULL ? mien_file_wrap_pages (data, n_bytes) : NULL;
+  g_autoptr (GArray) payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
+  g_autoptr (GByteArray) rest = NULL;
+
+  if (bytes == NULL || !check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
+    return NULL;
+  rest = mien_onnx_cut_payloads (data, n_bytes, payloads);
+  if (rest != NULL)
+    return read_message (rest->data, rest->len, &(MienOnnxCut) { .payloads = payloads, .bytes = bytes }, folder, error);
+  return read_message (data, n_bytes, NULL, folder, error);
 }
 
 MienGraph *
 mien_onnx_read (const char *path, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
-  MienBlock *block = mien_file_load_block (path, MIEN_ONNX_MAX_FILE, error);
-  MienGraph *graph = block != NULL ? read_bytes (mien_block_data (block), mien_block_size (block), block, folder, error) : NULL;
+  g_autofree char *folder = g_path_get_dirname (path);
+  MienGraph *graph = read_whole (path, folder, error);
 
   if (graph == NULL)
-    g_prefix_error (error, "%s: ", name);
+    prefix_name (path, error);
   return graph;
+}
+
+/* NULL for what is better read whole: whatever is wrong with it, that tells. */
+static MienGraph *
+read_in_parts (const char *path, const char *folder)
+{
+  gsize n_bytes;
+  const int fd = mien_file_open (path, MIEN_ONNX_MAX_FILE, &n_bytes, NULL);
+  g_autoptr (MienOnnxFile) file = fd >= 0 ? mien_onnx_file_new (fd) : NULL;
+  g_autoptr (GArray) payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
+  g_autoptr (GByteArray) rest = file != NULL ? mien_onnx_cut_file (fd, n_bytes, payloads) : NULL;
+
+  if (rest == NULL || !mien_onnx_scan (&onnx__model_proto__descriptor, rest->data, rest->len, NULL))
+    return NULL;
+  return read_message (rest->data, rest->len, &(MienOnnxCut) { .payloads = payloads, .file = file }, folder, NULL);
+}
+
+MienGraph *
+mien_onnx_read_away (const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  MienGraph *graph = read_in_parts (path, folder);
+
+  return graph != NULL ? graph : mien_onnx_read (path, error);
 }
 
 MienTensor *
 mien_onnx_read_tensor (const char *path, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (path), *name = mien_file_shown_name (path);
+  g_autofree char *folder = g_path_get_dirname (path);
   g_autoptr (GBytes) bytes = mien_file_load (path, MIEN_ONNX_MAX_FILE, error);
   MienOnnxExternal external = { .folder = folder };
   Onnx__TensorProto *proto = NULL;
@@ -546,10 +577,10 @@ mien_onnx_read_tensor (const char *path, GError **error)
       proto = (Onnx__TensorProto *) unpack (&onnx__tensor_proto__descriptor, data, n, error);
   }
   if (proto != NULL) {
-    tensor = mien_onnx_tensor (proto, &external, NULL, error);
+    tensor = mien_onnx_tensor (proto, &external, NULL, NULL, error);
     onnx__tensor_proto__free_unpacked (proto, NULL);
   }
   if (tensor == NULL)
-    g_prefix_error (error, "%s: ", name);
+    prefix_name (path, error);
   return tensor;
 }

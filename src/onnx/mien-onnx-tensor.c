@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nn/mien-block.h"
 #include "onnx/mien-onnx-private.h"
 
 #define FAIL(code, ...) mien_file_fail (error, MIEN_NN_ERROR_##code, __VA_ARGS__)
@@ -168,29 +167,50 @@ n_values (const Onnx__TensorProto *proto)
   }
 }
 
-/* A part of the file's memory that belongs to a tensor. */
+/* The part of a file that is a tensor's contents. */
 typedef struct {
-  MienBlock *owner;
-  guint8 *data;
-  gsize n;
+  MienOnnxFile *file;
+  gsize offset;
 } Part;
 
-/* The others may live on for long. */
+static gboolean
+read_part (gpointer source, gsize offset, void *to, gsize n_bytes, GError **error)
+{
+  const Part *part = source;
+
+  return mien_file_read (mien_onnx_file_get_fd (part->file), part->offset + offset, to, n_bytes, error);
+}
+
 static void
-drop_part (gpointer data)
+free_part (gpointer data)
 {
   Part *part = data;
 
-  mien_block_let_go (part->owner, part->data, part->n);
-  mien_block_unref (part->owner);
+  mien_onnx_file_unref (part->file);
   g_free (part);
 }
 
+/* What was cut out. */
 static gboolean
-read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *owner, MienTensor **tensor, GError **error)
+take_payload (const MienOnnxCut *cut, const MienOnnxPayload *payload, MienType type, const MienShape *shape, MienTensor **tensor, GError **error)
+{
+  if (cut->file == NULL) {
+    guint8 *all = (guint8 *) g_bytes_get_data (cut->bytes, NULL);
+
+    *tensor = mien_tensor_new_take (type, shape, all + payload->offset, (GDestroyNotify) g_bytes_unref, g_bytes_ref (cut->bytes));
+    return TRUE;
+  }
+  *tensor = mien_tensor_new_away (type, shape, read_part, g_memdup2 (&(Part) { mien_onnx_file_ref (cut->file), payload->offset }, sizeof (Part)), free_part);
+  /* Others are checked, or turned round, once they are here. */
+  return (type == MIEN_F32 && G_BYTE_ORDER == G_LITTLE_ENDIAN) || mien_tensor_fetch (*tensor, error);
+}
+
+static gboolean
+read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, const MienOnnxCut *cut, const MienOnnxPayload *payload, MienTensor **tensor, GError **error)
 {
   const gsize size = mien_type_size (proto->data_type);
-  const gboolean raw = proto->has_raw_data && proto->raw_data.len > 0;
+  const gsize raw_bytes = payload != NULL ? payload->n : proto->has_raw_data ? proto->raw_data.len : 0;
+  const gboolean raw = raw_bytes > 0;
   const gsize n_all = proto->n_float_data + proto->n_double_data + proto->n_int32_data + proto->n_int64_data +
                       proto->n_uint64_data + proto->n_string_data;
   MienShape shape;
@@ -206,7 +226,7 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *ow
     if (!read_from_file (proto, external, tensor, &shape, n_elems, error))
       return FALSE;
   } else {
-    const gsize there = raw ? proto->raw_data.len : n_values (proto), wanted = raw ? n_elems * size : n_elems;
+    const gsize there = raw ? raw_bytes : n_values (proto), wanted = raw ? n_elems * size : n_elems;
 
     if ((raw && n_all > 0) || n_all != (raw ? 0 : n_values (proto)))
       return FAIL (FORMAT, _("it has data of more than one kind"));
@@ -217,10 +237,11 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *ow
                                : _("its size %s %s asks for %zu numbers, but %zu are there"),
                    text, mien_type_name (proto->data_type), wanted, there);
     }
-    if (raw && owner != NULL) {
-      mien_block_hold (owner, proto->raw_data.data, wanted);
-      *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, drop_part,
-                                      g_memdup2 (&(Part) { mien_block_ref (owner), proto->raw_data.data, wanted }, sizeof (Part)));
+    if (payload != NULL) {
+      if (!take_payload (cut, payload, proto->data_type, &shape, tensor, error))
+        return FALSE;
+      if (mien_tensor_is_away (*tensor))
+        return TRUE;
     } else if (raw && wanted >= MIEN_ONNX_TAKEN_BYTES) {
       *tensor = mien_tensor_new_take (proto->data_type, &shape, proto->raw_data.data, free, proto->raw_data.data);
       proto->raw_data.data = NULL;
@@ -242,15 +263,14 @@ read_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *ow
 }
 
 MienTensor *
-mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, MienBlock *owner, GError **error)
+mien_onnx_tensor (Onnx__TensorProto *proto, MienOnnxExternal *external, const MienOnnxCut *cut, const MienOnnxPayload *payload, GError **error)
 {
   MienTensor *tensor = NULL;
 
-  if (!read_tensor (proto, external, owner, &tensor, error))
+  if (!read_tensor (proto, external, cut, payload, &tensor, error))
     g_clear_pointer (&tensor, mien_tensor_unref);
   if (proto->has_raw_data) {
-    if (owner == NULL)
-      free (proto->raw_data.data); /* protobuf-c took it with malloc(), as we gave it no other allocator */
+    free (proto->raw_data.data); /* protobuf-c took it with malloc(), as we gave it no other allocator */
     proto->raw_data.data = NULL;
     proto->raw_data.len = 0;
   }

@@ -19,6 +19,9 @@ G_BEGIN_DECLS
 
 MienGraph *mien_onnx_read (const char *path, GError **error);
 
+/* The same for who packs the weights right away: large ones stay in the file, open until then (mien_tensor_is_away()). */
+MienGraph *mien_onnx_read_away (const char *path, GError **error);
+
 /* name: for messages; folder: where external data may lie, NULL to refuse it. */
 MienGraph *mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const char *folder, GError **error);
 

@@ -236,6 +236,16 @@ check_conv_mean (MienCheck *check)
   }
 }
 
+/* As weights come out of a file. */
+static void
+pack_in_parts (MienCheck *check, const MienBlockedKernels *kernels, const MienBlockedShape *shape, const float *w, void *packed)
+{
+  const int step = mien_blocked_group (kernels, shape->k) * kernels->lanes * g_rand_int_range (check->random, 1, 4);
+
+  for (int first = 0; first < shape->k; first += step)
+    mien_blocked_pack_filters (kernels, shape, first, MIN (step, shape->k - first), w + (gsize) first * shape->c * shape->r * shape->s, packed);
+}
+
 static void
 check_kind (MienCheck *check, Kind kind, Table table)
 {
@@ -304,7 +314,10 @@ check_kind (MienCheck *check, Kind kind, Table table)
     void *packed = NULL;
     if (kind == CONV) {
       packed = mien_check_output (check, mien_blocked_conv_size (&kernels, &shape));
-      mien_blocked_pack_conv (&kernels, &shape, w, packed, NULL);
+      if (g_rand_boolean (check->random))
+        mien_blocked_pack_conv (&kernels, &shape, w, packed, NULL);
+      else
+        pack_in_parts (check, &kernels, &shape, w, packed);
     } else if (kind == STEM) {
       packed = mien_check_output (check, mien_blocked_stem_size (&kernels, &shape));
       mien_blocked_pack_stem (&kernels, &shape, w, packed);

@@ -217,6 +217,90 @@ test_same_bits (void)
   mien_graph_unref (net.graph);
 }
 
+static gboolean
+read_cb (gpointer source, gsize offset, void *to, gsize n_bytes, GError **error)
+{
+  memcpy (to, (const char *) ((const MienTensor *) source)->data + offset, n_bytes);
+  return TRUE;
+}
+
+/* All constants, as those of a file that has not been read yet. */
+static void
+send_away (MienGraph *graph)
+{
+  for (guint i = 0; i < graph->values->len; i++) {
+    MienValue *value = mien_graph_value (graph, i);
+    if (value->tensor != NULL && value->tensor->n_elems > 0)
+      value->tensor = mien_tensor_new_away (value->tensor->type, &value->tensor->shape, read_cb, value->tensor, (GDestroyNotify) mien_tensor_unref);
+  }
+}
+
+/* Weights that are read while they are packed, all of them or all at once, are the same. */
+static void
+test_away (void)
+{
+  const MienShape in = mien_shape (4, 2, 1, 17, 13);
+  MienTensor *want[N_WANTED], *got[N_WANTED];
+
+  for (int level = 0; level <= (int) mien_cpu_detect (); level++)
+    for (int variant = 0; variant < 8; variant++) {
+      MienThreads *threads = mien_threads_new (variant & 2 ? 2 : 1);
+      const MienPlanOptions options = {
+        .cpu = (MienCpuLevel) level, .precision = (MienPrecision) (variant & 1), .threads = threads, .let_go = variant & 4,
+      };
+      Net net = make_net ();
+      g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &in);
+
+      fill (&net, x);
+      run (&net, options, x, want);
+      g_rand_free (net.random);
+      mien_graph_unref (net.graph);
+      net = make_net ();
+      send_away (net.graph);
+      run (&net, options, x, got);
+      for (int i = 0; i < N_WANTED; i++) {
+        g_assert_cmpmem (want[i]->data, want[i]->n_elems * sizeof (float), got[i]->data, got[i]->n_elems * sizeof (float));
+        mien_tensor_unref (got[i]);
+        mien_tensor_unref (want[i]);
+      }
+      g_rand_free (net.random);
+      mien_graph_unref (net.graph);
+      mien_threads_free (threads);
+    }
+}
+
+static gboolean
+fail_cb (gpointer source, gsize offset, void *to, gsize n_bytes, GError **error)
+{
+  g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_IO, "the disk is gone");
+  return FALSE;
+}
+
+/* Packed or not, one sentence says which tensor cannot be read. */
+static void
+test_unreadable (void)
+{
+  const MienShape in = mien_shape (4, 1, 8, 9, 9);
+  for (int which = 0; which < 2; which++) {
+    Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (1) };
+    const MienPlanOptions options = { .cpu = mien_cpu_detect (), .let_go = TRUE };
+    g_autoptr (GError) error = NULL;
+    const int x = mien_graph_add_input (net.graph, "x", MIEN_F32, &in);
+    const int y = conv (&net, x, 8, 8, 3, 1, 1, FALSE), other = weights (&net, &in, 1, 0);
+    MienValue *gone = mien_graph_value (net.graph, which == 0 ? mien_graph_producer (net.graph, y)->inputs[1] : other);
+    const MienShape shape = gone->tensor->shape;
+    g_autofree char *want = g_strdup_printf ("tensor \"%s\": the disk is gone", gone->name);
+
+    mien_graph_add_output (net.graph, binary (&net, "Add", y, other));
+    mien_tensor_unref (gone->tensor);
+    gone->tensor = mien_tensor_new_away (MIEN_F32, &shape, fail_cb, NULL, NULL);
+    g_assert_null (mien_plan_new (net.graph, NULL, &options, &error));
+    g_assert_cmpstr (error->message, ==, want);
+    g_rand_free (net.random);
+    mien_graph_unref (net.graph);
+  }
+}
+
 static MienTensor *
 run_plainly (const Net *net, const MienShape *in, const MienTensor *const *inputs, int value)
 {
@@ -408,6 +492,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/passes/same-answers", test_same_answers);
+  g_test_add_func ("/passes/away", test_away);
+  g_test_add_func ("/passes/unreadable", test_unreadable);
   g_test_add_func ("/passes/same-bits", test_same_bits);
   g_test_add_func ("/passes/shared-out", test_shared_out);
   g_test_add_func ("/passes/large-dense", test_large_dense);

@@ -143,6 +143,65 @@ test_borrow (void)
   g_assert_cmpmem (ints->data, sizeof numbers, numbers, sizeof numbers);
 }
 
+typedef struct {
+  const float *values;
+  int n_freed;
+  gboolean fails;
+} Elsewhere;
+
+static gboolean
+read_cb (gpointer data, gsize offset, void *to, gsize n_bytes, GError **error)
+{
+  const Elsewhere *self = data;
+
+  if (self->fails)
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT, "gone");
+  else
+    memcpy (to, (const char *) self->values + offset, n_bytes);
+  return !self->fails;
+}
+
+static void
+free_cb (gpointer data)
+{
+  ((Elsewhere *) data)->n_freed++;
+}
+
+static void
+test_away (void)
+{
+  const float values[6] = { 1, 2, 3, 4, 5, 6 };
+  const MienShape shape = mien_shape (2, 2, 3);
+  Elsewhere source = { values, 0, TRUE };
+  g_autoptr (MienTensor) tensor = mien_tensor_new_away (MIEN_F32, &shape, read_cb, &source, free_cb);
+  g_autoptr (MienTensor) other = mien_tensor_new_away (MIEN_F32, &shape, read_cb, &source, free_cb);
+  g_autoptr (GError) error = NULL;
+  float some[2];
+
+  g_assert_true (mien_tensor_is_away (tensor));
+  g_assert_null (tensor->data);
+  g_assert_false (mien_tensor_fetch (tensor, &error));
+  g_assert_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_true (mien_tensor_is_away (tensor)); /* it may be tried again */
+
+  source.fails = FALSE;
+  g_assert_true (mien_tensor_read (tensor, 3, 2, some, &error));
+  g_assert_cmpmem (some, sizeof some, values + 3, sizeof some);
+  g_assert_cmpint (source.n_freed, ==, 0);
+  g_assert_true (mien_tensor_fetch (tensor, &error));
+  g_assert_false (mien_tensor_is_away (tensor));
+  g_assert_cmpint (source.n_freed, ==, 1);
+  g_assert_cmpmem (tensor->data, sizeof values, values, sizeof values);
+  g_assert_true (mien_tensor_fetch (tensor, &error));
+  g_assert_cmpmem (tensor->data, sizeof values, values, sizeof values);
+
+  mien_tensor_let_go (other);
+  g_assert_cmpint (source.n_freed, ==, 2);
+  g_assert_false (mien_tensor_is_away (other));
+  g_assert_null (other->data);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -152,5 +211,6 @@ main (int argc, char **argv)
   g_test_add_func ("/tensor/overflow", test_overflow);
   g_test_add_func ("/tensor/memory", test_memory);
   g_test_add_func ("/tensor/borrow", test_borrow);
+  g_test_add_func ("/tensor/away", test_away);
   return g_test_run ();
 }

@@ -2,6 +2,8 @@
 /* Reading and writing of good files, and of files that are wrong in one place. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
+#include <glib/gstdio.h>
 
 #include "mien-test.h"
 #include "onnx-bytes.h"
@@ -574,6 +576,62 @@ test_parts_of_a_file (void)
   mien_test_remove_dir (dir);
 }
 
+static MienTensor *
+find_tensor (const MienGraph *graph, const char *name)
+{
+  return mien_graph_value (graph, mien_graph_find (graph, name))->tensor;
+}
+
+/* Large weights stay in the file until they are fetched, whatever its name is then; what is read of it later must still be there. */
+static void
+test_away (void)
+{
+  enum { N = 20000 }; /* 80 KB */
+  const MienShape large = mien_shape (1, N), small = mien_shape (1, 1), ints = mien_shape (1, N);
+  g_autoptr (MienGraph) graph = mien_graph_new ("away", 13), here = NULL, away = NULL;
+  g_autofree char *dir = mien_test_make_dir (), *path = g_build_filename (dir, "away.onnx", NULL), *moved = g_build_filename (dir, "moved.onnx", NULL);
+  g_autoptr (GError) error = NULL;
+  MienTensor *tensors[3] = { mien_tensor_new (MIEN_F32, &large), mien_tensor_new (MIEN_F32, &small), mien_tensor_new (MIEN_I64, &ints) };
+  static const char *const names[3] = { "large", "small", "ints" };
+  int sum = mien_graph_add_input (graph, "x", MIEN_F32, &large);
+
+  for (int i = 0; i < N; i++) {
+    mien_tensor_f32 (tensors[0])[i] = (float) i / 7;
+    ((gint64 *) tensors[2]->data)[i] = i % 20 == 3 ? G_MAXINT64 - i : -i;
+  }
+  mien_tensor_f32 (tensors[1])[0] = 0.25f;
+  for (int i = 0; i < 2; i++)
+    sum = mien_graph_op (graph, "", "Add", "", (const int[]) { sum, mien_graph_add_constant (graph, names[i], tensors[i]) }, 2);
+  mien_graph_add_output (graph, sum);
+  mien_graph_add_output (graph, mien_graph_op (graph, "", "Gather", "", (const int[]) { sum, mien_graph_add_constant (graph, names[2], tensors[2]) }, 2));
+  g_assert_true (mien_onnx_write (graph, path, &error));
+
+  here = mien_onnx_read (path, &error);
+  g_assert_no_error (error);
+  away = mien_onnx_read_away (path, &error);
+  g_assert_no_error (error);
+  g_assert_true (mien_tensor_is_away (find_tensor (away, "large")));
+  g_assert_false (mien_tensor_is_away (find_tensor (away, "small")));
+  g_assert_false (mien_tensor_is_away (find_tensor (away, "ints"))); /* nobody packs those */
+  g_assert_cmpuint (away->nodes->len, ==, here->nodes->len);
+  g_assert_cmpuint (away->values->len, ==, here->values->len);
+  g_assert_cmpint (g_rename (path, moved), ==, 0);
+  g_assert_true (mien_tensor_fetch (find_tensor (away, "large"), &error));
+  for (int i = 0; i < 3; i++)
+    g_assert_cmpmem (find_tensor (away, names[i])->data, mien_tensor_n_bytes (tensors[i]), tensors[i]->data, mien_tensor_n_bytes (tensors[i]));
+
+  g_clear_pointer (&away, mien_graph_unref);
+  away = mien_onnx_read_away (moved, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (truncate (moved, 30000), ==, 0);
+  g_assert_false (mien_tensor_fetch (find_tensor (away, "large"), &error));
+  g_assert_error (error, MIEN_NN_ERROR, MIEN_NN_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_null (mien_onnx_read_away (moved, &error));
+  g_assert_true (strstr (error->message, "moved.onnx: is cut off") == error->message);
+  mien_test_remove_dir (dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -582,6 +640,7 @@ main (int argc, char **argv)
   g_test_add_func ("/onnx/write-fails", test_write_fails);
   g_test_add_func ("/onnx/aligned", test_aligned);
   g_test_add_func ("/onnx/parts-of-a-file", test_parts_of_a_file);
+  g_test_add_func ("/onnx/away", test_away);
   g_test_add_func ("/onnx/number-fields", test_number_fields);
   g_test_add_func ("/onnx/bad-tensors", test_bad_tensors);
   g_test_add_func ("/onnx/bad-graphs", test_bad_graphs);

@@ -220,7 +220,18 @@ prepare_pool (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
 }
 
 static void
-prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
+pack_filters (gconstpointer data, int first, int n, const float *rows)
+{
+  const State *state = data;
+
+  if (state->kind.rows == 0)
+    mien_blocked_pack_filters (state->kernels, &state->shape, first, n, rows, state->packed);
+  else
+    mien_winograd_pack_filters (state->winograd, &state->shape, state->kind, first, n, rows, state->packed);
+}
+
+static gboolean
+prepare_conv (MienOpCtx *ctx, State *state, MienOpPrep *prep, GError **error)
 {
   const MienBlockedKernels *kernels = state->kernels;
   const MienBlockedShape *shape = &state->shape;
@@ -232,14 +243,13 @@ prepare_conv (const MienOpCtx *ctx, State *state, MienOpPrep *prep)
     state->kind = mien_winograd_choose (state->winograd, shape);
   if (state->kind.rows == 0) {
     state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (mien_blocked_op_type (ctx)));
-    mien_blocked_pack_conv (kernels, shape, ctx->in[1]->data, state->packed, ctx->threads);
     if (shape->pool)
       prepare_pool (ctx, state, prep);
-    return;
+    return mien_op_pack (ctx, mien_blocked_group (kernels, shape->k) * kernels->lanes, pack_filters, state, error);
   }
   state->packed = mien_pages_take (ctx->pages, mien_winograd_size (state->winograd, shape, state->kind));
-  mien_winograd_pack (state->winograd, shape, state->kind, ctx->in[1]->data, false, state->packed, ctx->threads);
   prep->scratch_bytes = mien_winograd_scratch (state->winograd, shape, state->kind, ctx->n_threads);
+  return mien_op_pack (ctx, mien_winograd_group (state->winograd), pack_filters, state, error);
 }
 
 /* Rows are numbered block by block: shared out all at once, each thread would take some of the blocks and read all of the picture, half of which is in
@@ -270,7 +280,8 @@ prepare_blocked (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   state->n_rows = mien_blocked_rows (kernels, shape, is (ctx, "BlockedConv"));
   state->work = (double) shape->n * shape->k * shape->p * shape->q * shape->r * shape->s;
   if (is (ctx, "BlockedConv") || is (ctx, "BlockedConvMean")) {
-    prepare_conv (ctx, state, prep);
+    if (!prepare_conv (ctx, state, prep, error))
+      return FALSE;
   } else if (is (ctx, "BlockedStem")) {
     shape->stem_bf16 = kernels->bf16;
     state->run = kernels->stem;

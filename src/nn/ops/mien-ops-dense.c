@@ -19,6 +19,8 @@ typedef struct {
   MienDenseShape shape;
   const MienDenseKernels *kernels;
   const MienDenseInt8Kernels *int8; /* (nullable) instead of these */
+  gint64 step_k, step_n; /* of W */
+  int *order;   /* (nullable) only while packing */
   void *packed; /* in pages of the plan */
   gboolean round; /* X is f32, the kernel takes bfloat16 */
 } State;
@@ -115,6 +117,28 @@ suits_int8 (const MienOpCtx *ctx, const MienDenseShape *shape)
   return attr (ctx, "bf16") != 0 && ctx->kernels->dense_int8.width > 0 && shape->m == 1 && (gsize) shape->k * shape->n * 2 > CACHED_BYTES;
 }
 
+static void
+pack_columns (gconstpointer data, int first, int n, const float *rows)
+{
+  const State *state = data;
+  MienDenseShape before = state->shape, part = state->shape;
+
+  before.n = first;
+  part.n = n;
+  if (state->int8 != NULL)
+    mien_dense_int8_pack (state->int8, &part, rows, state->step_k, state->step_n, state->order,
+                          (char *) state->packed + mien_dense_int8_packed_bytes (state->int8, &before));
+  else
+    mien_dense_pack (state->kernels, &part, rows, state->step_k, state->step_n, state->order,
+                     (char *) state->packed + mien_dense_packed_bytes (state->kernels, &before));
+}
+
+static void
+pack_all (gconstpointer data, int first, int n, const float *rows)
+{
+  pack_columns (data, 0, ((const State *) data)->shape.n, rows);
+}
+
 static gsize
 row_length (const MienDenseShape *shape)
 {
@@ -135,17 +159,23 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   state->kernels = kernels;
   if (!read_dense (ctx, &state->shape, &length, error))
     return FALSE;
-  g_autofree int *order = is_blocked (ctx) ? order_of (ctx) : NULL;
-  const gint64 step_k = trans_b ? 1 : columns, step_n = trans_b ? columns : 1;
+  state->step_k = trans_b ? 1 : columns;
+  state->step_n = trans_b ? columns : 1;
   if (suits_int8 (ctx, &state->shape)) {
     state->int8 = &ctx->kernels->dense_int8;
     state->packed = mien_pages_take (ctx->pages, mien_dense_int8_packed_bytes (state->int8, &state->shape));
-    mien_dense_int8_pack (state->int8, &state->shape, ctx->in[1]->data, step_k, step_n, order, state->packed);
     prep->scratch_bytes = mien_dense_int8_input_bytes (state->shape.k);
   } else {
     state->packed = mien_pages_take (ctx->pages, mien_dense_packed_bytes (kernels, &state->shape));
-    mien_dense_pack (kernels, &state->shape, ctx->in[1]->data, step_k, step_n, order, state->packed);
   }
+  const int width = state->int8 != NULL ? state->int8->width : kernels->width;
+  g_autofree int *order = is_blocked (ctx) ? order_of (ctx) : NULL;
+  state->order = order;
+  const gboolean packed = trans_b ? mien_op_pack (ctx, width, pack_columns, state, error)
+                                  : mien_op_pack (ctx, (int) ctx->in[1]->shape.dim[0], pack_all, state, error);
+  state->order = NULL;
+  if (!packed)
+    return FALSE;
   state->round = kernels->bf16 && !is_blocked (ctx);
   if (state->round)
     prep->scratch_bytes += state->shape.m * row_length (&state->shape) * sizeof (unsigned short);
