@@ -218,7 +218,8 @@ mien_winograd_group (const MienWinogradKernels *self)
 }
 
 void
-mien_winograd_pack_filters (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int first, int n, const float *w, void *packed)
+mien_winograd_pack_filters (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int first, int n, const float *w,
+                            void *packed)
 {
   const MienWinogradFilters filters = { w, 9 * shape->c, 9, false };
   MienBlockedShape before = *shape, part = *shape;

@@ -91,7 +91,8 @@ void mien_winograd_pack (const MienWinogradKernels *self, const MienBlockedShape
 
 /* Filters first .. first + n - 1 of them, w[n][C][3][3]. first is a multiple of mien_winograd_group(), and so is n but for the last ones. */
 int mien_winograd_group (const MienWinogradKernels *self); /* output channels */
-void mien_winograd_pack_filters (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int first, int n, const float *w, void *packed);
+void mien_winograd_pack_filters (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind, int first, int n, const float *w,
+                                 void *packed);
 
 /* Enough for n_threads and for fewer. step: from a thread's scratch to the next one's; where layers that follow each other have the same, what a thread
  * writes stays in its cache. */

@@ -184,12 +184,3 @@ mien_pages_unmap (void *piece, gsize n_bytes)
   else
     free (piece);
 }
-
-void
-mien_pages_discard (void *part, gsize n_bytes)
-{
-  const gsize page = (gsize) sysconf (_SC_PAGESIZE), first = round_up ((gsize) part, page), end = ((gsize) part + n_bytes) / page * page;
-
-  if (USE_MAPPINGS && end > first)
-    madvise ((void *) first, end - first, MADV_DONTNEED);
-}

@@ -28,7 +28,4 @@ void *mien_pages_take (MienPages *self, gsize n_bytes);
 void *mien_pages_map (gsize n_bytes);
 void mien_pages_unmap (void *piece, gsize n_bytes);
 
-/* Gives back the memory of a part of a piece of mien_pages_map(), whose contents nobody wants any more; the piece stays. */
-void mien_pages_discard (void *part, gsize n_bytes);
-
 G_END_DECLS

@@ -14,41 +14,16 @@
 #include "nn/mien-file.h"
 #include "onnx/mien-onnx-private.h"
 
-struct _MienOnnxFile {
-  gatomicrefcount ref_count;
-  int fd;
-};
-
-MienOnnxFile *
-mien_onnx_file_new (int fd)
+static void
+close_file (gpointer data)
 {
-  MienOnnxFile *self = g_new (MienOnnxFile, 1);
-
-  g_atomic_ref_count_init (&self->ref_count);
-  self->fd = fd;
-  return self;
-}
-
-MienOnnxFile *
-mien_onnx_file_ref (MienOnnxFile *self)
-{
-  g_atomic_ref_count_inc (&self->ref_count);
-  return self;
+  close (((MienOnnxFile *) data)->fd);
 }
 
 void
 mien_onnx_file_unref (MienOnnxFile *self)
 {
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-  close (self->fd);
-  g_free (self);
-}
-
-int
-mien_onnx_file_get_fd (const MienOnnxFile *self)
-{
-  return self->fd;
+  g_atomic_rc_box_release_full (self, close_file);
 }
 
 static gboolean

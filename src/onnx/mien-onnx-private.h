@@ -48,14 +48,13 @@ typedef struct {
   gsize n;
 } MienOnnxPayload;
 
-/* An open file, for as long as tensors are in it. */
-typedef struct _MienOnnxFile MienOnnxFile;
+/* An open file, for as long as tensors are in it: a g_atomic_rc_box_new(). */
+typedef struct {
+  int fd;
+} MienOnnxFile;
 
-MienOnnxFile *mien_onnx_file_new (int fd); /* takes it */
-MienOnnxFile *mien_onnx_file_ref (MienOnnxFile *self);
-void mien_onnx_file_unref (MienOnnxFile *self);
+void mien_onnx_file_unref (MienOnnxFile *self); /* the last one closes it */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MienOnnxFile, mien_onnx_file_unref)
-int mien_onnx_file_get_fd (const MienOnnxFile *self);
 
 /* Payloads that were cut out, of each initializer, and where they are. */
 typedef struct {

@@ -542,10 +542,15 @@ read_in_parts (const char *path, const char *folder)
 {
   gsize n_bytes;
   const int fd = mien_file_open (path, MIEN_ONNX_MAX_FILE, &n_bytes, NULL);
-  g_autoptr (MienOnnxFile) file = fd >= 0 ? mien_onnx_file_new (fd) : NULL;
+  g_autoptr (MienOnnxFile) file = NULL;
   g_autoptr (GArray) payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
-  g_autoptr (GByteArray) rest = file != NULL ? mien_onnx_cut_file (fd, n_bytes, payloads) : NULL;
+  g_autoptr (GByteArray) rest = NULL;
 
+  if (fd < 0)
+    return NULL;
+  file = g_atomic_rc_box_new (MienOnnxFile);
+  file->fd = fd;
+  rest = mien_onnx_cut_file (fd, n_bytes, payloads);
   if (rest == NULL || !mien_onnx_scan (&onnx__model_proto__descriptor, rest->data, rest->len, NULL))
     return NULL;
   return read_message (rest->data, rest->len, &(MienOnnxCut) { .payloads = payloads, .file = file }, folder, NULL);

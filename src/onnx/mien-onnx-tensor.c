@@ -178,7 +178,7 @@ read_part (gpointer source, gsize offset, void *to, gsize n_bytes, GError **erro
 {
   const Part *part = source;
 
-  return mien_file_read (mien_onnx_file_get_fd (part->file), part->offset + offset, to, n_bytes, error);
+  return mien_file_read (part->file->fd, part->offset + offset, to, n_bytes, error);
 }
 
 static void
@@ -200,7 +200,7 @@ take_payload (const MienOnnxCut *cut, const MienOnnxPayload *payload, MienType t
     *tensor = mien_tensor_new_take (type, shape, all + payload->offset, (GDestroyNotify) g_bytes_unref, g_bytes_ref (cut->bytes));
     return TRUE;
   }
-  *tensor = mien_tensor_new_away (type, shape, read_part, g_memdup2 (&(Part) { mien_onnx_file_ref (cut->file), payload->offset }, sizeof (Part)), free_part);
+  *tensor = mien_tensor_new_away (type, shape, read_part, g_memdup2 (&(Part) { g_atomic_rc_box_acquire (cut->file), payload->offset }, sizeof (Part)), free_part);
   /* Others are checked, or turned round, once they are here. */
   return (type == MIEN_F32 && G_BYTE_ORDER == G_LITTLE_ENDIAN) || mien_tensor_fetch (*tensor, error);
 }
