@@ -375,6 +375,37 @@ test_shared_out (void)
   mien_graph_unref (net.graph);
 }
 
+/* No pictures: nothing is shared out among threads, and the answer is empty. */
+static void
+test_empty_batch (void)
+{
+  const MienShape open = { .rank = 4, .dim = { -1, 1, 24, 24 } }, none = mien_shape (4, 0, 1, 24, 24);
+  Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (6) };
+  g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &none);
+  int y = unary (&net, "Relu", conv (&net, mien_graph_add_input (net.graph, "x", MIEN_F32, &open), 1, 48, 3, 1, 1, TRUE));
+
+  y = conv (&net, unary (&net, "Relu", conv (&net, y, 48, 160, 1, 1, 1, TRUE)), 160, 96, 3, 2, 1, TRUE);
+  y = pool (&net, "MaxPool", y);
+  mien_graph_add_output (net.graph, y);
+  for (int level = 0; level <= (int) mien_cpu_detect (); level++)
+    for (int precision = 0; precision < 2; precision++) {
+      MienThreads *threads = mien_threads_new (2);
+      const MienPlanOptions options = { .cpu = (MienCpuLevel) level, .precision = (MienPrecision) precision, .threads = threads };
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MienPlan) plan = mien_plan_new (net.graph, &none, &options, &error);
+      g_assert_no_error (error);
+      MienContext *context = mien_context_new (plan, &error);
+
+      g_assert_true (mien_context_run (context, (const MienTensor *const[]) { x }, &error));
+      g_assert_cmpint (mien_context_output (context, 0)->shape.dim[0], ==, 0);
+      g_assert_cmpuint (mien_context_output (context, 0)->n_elems, ==, 0);
+      mien_context_free (context);
+      mien_threads_free (threads);
+    }
+  g_rand_free (net.random);
+  mien_graph_unref (net.graph);
+}
+
 static void
 test_same_answers (void)
 {
@@ -496,6 +527,7 @@ main (int argc, char **argv)
   g_test_add_func ("/passes/unreadable", test_unreadable);
   g_test_add_func ("/passes/same-bits", test_same_bits);
   g_test_add_func ("/passes/shared-out", test_shared_out);
+  g_test_add_func ("/passes/empty-batch", test_empty_batch);
   g_test_add_func ("/passes/large-dense", test_large_dense);
   g_test_add_func ("/passes/five-dimensions", test_five_dimensions);
   return g_test_run ();
