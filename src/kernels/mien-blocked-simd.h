@@ -312,9 +312,9 @@ conv (const MienBlockedShape *shape, const MienBlockedArgs *args, int first, int
 #include "kernels/mien-pack-simd.h"
 
 static void
-pack (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end)
+pack (const MienBlockedShape *shape, int width, const float *w, void *packed, int n_groups)
 {
-  pack_filters (shape, width, w, packed, first, end);
+  pack_filters (shape, width, w, packed, n_groups);
 }
 
 void

@@ -195,7 +195,7 @@ mien_blocked_pack_filters (const MienBlockedKernels *self, const MienBlockedShap
   part.k = n;
   packed = (char *) packed + mien_blocked_conv_size (self, &before) * (self->bf16 ? sizeof (unsigned short) : sizeof (float));
   if (taps <= MIEN_BLOCKED_PACK_TAPS)
-    self->pack (&part, width, w, packed, 0, (n + width - 1) / width);
+    self->pack (&part, width, w, packed, (n + width - 1) / width);
   else
     pack_conv (self, &part, width, &(Weights) { w, shape->c * taps, taps, 1 }, packed);
 }

@@ -87,8 +87,8 @@ typedef struct {
   int max_group; /* most blocks of output channels in a tile */
   bool bf16;     /* elements are bfloat16 */
   MienBlockedFn conv, stem, depth, max_pool, average_pool;
-  /* What mien_blocked_pack_filters() does for groups first .. end - 1 of width output channels, up to MIEN_BLOCKED_PACK_TAPS taps. */
-  void (*pack) (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end);
+  /* What mien_blocked_pack_conv() does, for n_groups of width output channels and up to MIEN_BLOCKED_PACK_TAPS taps. */
+  void (*pack) (const MienBlockedShape *shape, int width, const float *w, void *packed, int n_groups);
   /* y[N][C], the mean of every plane of x; n, c, h, w and x_halo of the shape are read. */
   void (*mean) (const MienBlockedShape *shape, const void *x, float *y);
   /* y[N][K] of floats, the mean of every plane that conv would give, which is linear: w once times what all windows add up to. Weights as for

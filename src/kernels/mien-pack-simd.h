@@ -75,15 +75,15 @@ read_filters (const float *w, ptrdiff_t k_step, int n_taps, int n_k, int n_c, Ve
   }
 }
 
-/* As mien_blocked_pack_conv() lays them, for up to MIEN_BLOCKED_PACK_TAPS taps: groups of width output channels, first .. end - 1. */
+/* As mien_blocked_pack_conv() lays them, for up to MIEN_BLOCKED_PACK_TAPS taps: n_groups of width output channels. */
 INLINE void
-pack_filters (const MienBlockedShape *shape, int width, const float *w, void *packed, int first, int end)
+pack_filters (const MienBlockedShape *shape, int width, const float *w, void *packed, int n_groups)
 {
   const int n_taps = shape->r * shape->s, c_blocks = blocks_of (shape->c);
   const ptrdiff_t k_step = (ptrdiff_t) shape->c * n_taps, tap_step = (ptrdiff_t) LANES * width; /* elements */
   Vec filters[WIDTH * MIEN_BLOCKED_PACK_TAPS];
 
-  for (int k = first * width; k < end * width; k += WIDTH) {
+  for (int k = 0; k < n_groups * width; k += WIDTH) {
     const int n_k = k >= shape->k ? 0 : shape->k - k < WIDTH ? shape->k - k : WIDTH;
     for (int c = 0; c < c_blocks * LANES; c += WIDTH) {
       const int n_c = c >= shape->c ? 0 : shape->c - c < WIDTH ? shape->c - c : WIDTH;
