@@ -98,25 +98,6 @@ mien_file_open (const char *path, guint64 max_bytes, gsize *n_bytes, GError **er
   return -1;
 }
 
-guint8 *
-mien_file_load_pages (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error)
-{
-  const int fd = mien_file_open (path, max_bytes, n_bytes, error);
-  guint8 *data;
-
-  if (fd < 0)
-    return NULL;
-  data = mien_pages_map (*n_bytes);
-  if (data == NULL) {
-    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
-  } else if (!mien_file_read (fd, 0, data, *n_bytes, error)) {
-    mien_pages_unmap (data, *n_bytes);
-    data = NULL;
-  }
-  close (fd);
-  return data;
-}
-
 typedef struct {
   guint8 *data;
   gsize n_bytes;
@@ -132,16 +113,21 @@ free_pages (gpointer data)
 }
 
 GBytes *
-mien_file_wrap_pages (guint8 *data, gsize n_bytes)
-{
-  return g_bytes_new_with_free_func (data, n_bytes, free_pages, g_memdup2 (&(Pages) { data, n_bytes }, sizeof (Pages)));
-}
-
-GBytes *
 mien_file_load (const char *path, guint64 max_bytes, GError **error)
 {
-  gsize n_bytes = 0;
-  guint8 *data = mien_file_load_pages (path, max_bytes, &n_bytes, error);
+  Pages pages = { 0 };
+  const int fd = mien_file_open (path, max_bytes, &pages.n_bytes, error);
+  GBytes *bytes = NULL;
 
-  return data != NULL ? mien_file_wrap_pages (data, n_bytes) : NULL;
+  if (fd < 0)
+    return NULL;
+  pages.data = mien_pages_map (pages.n_bytes);
+  if (pages.data == NULL)
+    g_set_error_literal (error, MIEN_NN_ERROR, MIEN_NN_ERROR_SIZE, _("is too large for the memory of this computer"));
+  else if (!mien_file_read (fd, 0, pages.data, pages.n_bytes, error))
+    mien_pages_unmap (pages.data, pages.n_bytes);
+  else
+    bytes = g_bytes_new_with_free_func (pages.data, pages.n_bytes, free_pages, g_memdup2 (&pages, sizeof pages));
+  close (fd);
+  return bytes;
 }

@@ -9,11 +9,8 @@
 
 G_BEGIN_DECLS
 
+/* In memory of its own: whoever alone has it may write to it. (transfer full) */
 GBytes *mien_file_load (const char *path, guint64 max_bytes, GError **error);
-
-/* The same in memory that may be written to; (transfer full), to be given to mien_file_wrap_pages(). */
-guint8 *mien_file_load_pages (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error);
-GBytes *mien_file_wrap_pages (guint8 *data, gsize n_bytes);
 
 /* The same without reading: a descriptor, -1 with error set. */
 int mien_file_open (const char *path, guint64 max_bytes, gsize *n_bytes, GError **error);

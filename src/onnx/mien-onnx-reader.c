@@ -511,13 +511,16 @@ mien_onnx_read_bytes (const void *data, gsize n_bytes, const char *name, const c
 static MienGraph *
 read_whole (const char *path, const char *folder, GError **error)
 {
-  gsize n_bytes;
-  guint8 *data = mien_file_load_pages (path, MIEN_ONNX_MAX_FILE, &n_bytes, error);
-  g_autoptr (GBytes) bytes = data != NULL ? mien_file_wrap_pages (data, n_bytes) : NULL;
+  g_autoptr (GBytes) bytes = mien_file_load (path, MIEN_ONNX_MAX_FILE, error);
   g_autoptr (GArray) payloads = g_array_new (FALSE, FALSE, sizeof (MienOnnxPayload));
   g_autoptr (GByteArray) rest = NULL;
+  gsize n_bytes;
+  guint8 *data;
 
-  if (bytes == NULL || !check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
+  if (bytes == NULL)
+    return NULL;
+  data = (guint8 *) g_bytes_get_data (bytes, &n_bytes); /* nobody else has it */
+  if (!check_bytes (&onnx__model_proto__descriptor, data, n_bytes, error))
     return NULL;
   rest = mien_onnx_cut_payloads (data, n_bytes, payloads);
   if (rest != NULL)
