@@ -97,7 +97,7 @@ void mien_op_buffer_clear (MienOpBuffer *self);
 
 /* Weights on their way into a plan. Calls pack (data, first, n, rows) for parts of the rows of in[1] (f32, its first dimension), several at once on the
  * context's threads: each of step rows or a multiple, the last one of what is left. Those that are in a file are read part by part, each into a
- * cache. */
+ * cache. Errors: of reading, without the node's name; memory. */
 typedef void (*MienOpPackFn) (gconstpointer data, int first, int n, const float *rows);
 gboolean mien_op_pack (MienOpCtx *ctx, int step, MienOpPackFn pack, gconstpointer data, GError **error);
 
