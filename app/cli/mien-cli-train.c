@@ -204,7 +204,7 @@ mien_cli_train (int argc, char **argv)
     { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Where the random numbers begin, instead of the recipe's", "N" },
     { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &changes, "Another setting of the recipe; may be repeated, --list names them", "NAME=VALUE" },
     { "teacher", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &teachers, "A model whose answers are learnt along with the labels; may be repeated", "FILE" },
-    { "start", 0, 0, G_OPTION_ARG_FILENAME, &start, "A model of the same architecture to go on with, instead of random weights", "FILE" },
+    { "start", 0, 0, G_OPTION_ARG_FILENAME, &start, "A model to go on with, instead of random weights; layers that do not fit stay random", "FILE" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "Threads; default: one a processor", "N" },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &out_path, "The model to write; M.log.jsonl and M.ckpt lie beside it", "M.onnx" },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &resume, "Go on where a run to the same --out stopped", NULL },
@@ -239,8 +239,10 @@ mien_cli_train (int argc, char **argv)
     return mien_cli_usage ("train", "--recipe must be one of %s, not “%s”", all, recipe_name);
   }
   recipe = *found;
-  if (arch != NULL)
+  if (arch != NULL && !g_str_equal (arch, recipe.arch)) {
     recipe.arch = arch;
+    recipe.start = NULL; /* of the recipe's own network */
+  }
   if (epochs != -1)
     recipe.epochs = epochs;
   if (batch != -1)

@@ -189,6 +189,15 @@ dense (MienNet *net, int n_outputs)
   normalise (net, layer, TRUE);
 }
 
+/* An answer from the mean of every map. */
+static void
+answer (MienNet *net)
+{
+  average_all (net);
+  dropout (net, 1);
+  classify (net);
+}
+
 static void
 build_nano (MienNet *net)
 {
@@ -211,9 +220,7 @@ build_tutor (MienNet *net)
   stage (net, 96, 2); /* 6 x 6 */
   conv (net, 192, 3);
   residual (net);
-  average_all (net);
-  dropout (net, 1);
-  classify (net);
+  answer (net);
 }
 
 /* Maps double with every halving of the picture. */
@@ -225,22 +232,29 @@ pyramid (MienNet *net, int width)
   stage (net, 2 * width, 0); /* 12 x 12 */
   stage (net, 4 * width, 1); /* 6 x 6 */
   stage (net, 8 * width, 1); /* 3 x 3 */
-  conv (net, 16 * width, 3);
-  average_all (net);
-  dropout (net, 1);
-  classify (net);
 }
 
 static void
 build_small (MienNet *net)
 {
   pyramid (net, 16);
+  conv (net, 256, 3);
+  answer (net);
 }
 
 static void
 build_best (MienNet *net)
 {
   pyramid (net, 32);
+  answer (net);
+}
+
+static void
+build_master (MienNet *net)
+{
+  pyramid (net, 32);
+  conv (net, 512, 3);
+  answer (net);
 }
 
 static void
@@ -251,9 +265,7 @@ build_mentor (MienNet *net)
   stage (net, 128, 2); /* 6 x 6 */
   stage (net, 256, 1); /* 3 x 3 */
   conv (net, 512, 3);
-  average_all (net);
-  dropout (net, 1);
-  classify (net);
+  answer (net);
 }
 
 static void
@@ -272,7 +284,8 @@ build_simple3 (MienNet *net)
 static const MienArch archs[] = {
   { "nano", "six 3x3 convolutions, 16 to 128 maps", build_nano },
   { "small", "ten 3x3 convolutions, 16 to 256 maps, two residual blocks", build_small },
-  { "best", "ten 3x3 convolutions, 32 to 512 maps, two residual blocks", build_best },
+  { "best", "nine 3x3 convolutions, 32 to 256 maps, two residual blocks", build_best },
+  { "master", "ten 3x3 convolutions, 32 to 512 maps, two residual blocks", build_master },
   { "mentor", "thirteen 3x3 convolutions, 32 to 512 maps, four residual blocks", build_mentor },
   { "tutor", "twelve 3x3 convolutions, 32 to 192 maps, four residual blocks", build_tutor },
   { "simple3", "three 3x3 convolutions, 32, 64 and 128 maps, and two dense layers", build_simple3 },

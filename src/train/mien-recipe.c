@@ -7,9 +7,9 @@
 #include <glib/gi18n-lib.h>
 
 /* What all of them have in common. Nearly every face of FER2013 fills its picture, so shifts and zooms stay small. */
-#define COMMON                 \
+#define COMMON(rate)           \
+  .lr = rate,                  \
   .batch = 128,                \
-  .lr = 0.1f,                  \
   .momentum = 0.9f,            \
   .weight_decay = 5e-4f,       \
   .beta2 = 0.999f,             \
@@ -27,15 +27,15 @@
   .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.3f, .erase_area = 0.2f }
 
 /* Networks also learn from the answers of others, which come with the program. */
-static const char *const taught_by_best[] = { "best", NULL };
-static const char *const taught_by_two[] = { "best", "mentor", NULL };
+static const char *const taught_by_master[] = { "master", NULL };
+static const char *const taught_by_two[] = { "master", "mentor", NULL };
 static const char *const taught_by_tutor[] = { "tutor", NULL };
 
 static const MienRecipe recipes[] = {
   {
-    COMMON,
+    COMMON (0.1f),
     .name = "nano",
-    .summary = "The smallest network, for slow processors",
+    .summary = N_ ("The smallest network, for slow processors"),
     .arch = "nano",
     .epochs = 110,
     .keep_last = TRUE,
@@ -48,9 +48,9 @@ static const MienRecipe recipes[] = {
     .augment = { .flip = TRUE, .shift = 0.06f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.25f, .brightness = 0.05f },
   },
   {
-    COMMON,
+    COMMON (0.1f),
     .name = "small",
-    .summary = "A good network in half an hour",
+    .summary = N_ ("A good network in half an hour"),
     .arch = "small",
     .epochs = 115,
     .keep_last = TRUE,
@@ -64,10 +64,25 @@ static const MienRecipe recipes[] = {
     .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 12, .scale = 0.12f, .contrast = 0.25f, .brightness = 0.05f, .erase = 0.2f, .erase_area = 0.15f },
   },
   {
-    COMMON,
+    COMMON (0.05f),
     .name = "best",
-    .summary = "The most accurate network, in an hour and a half",
+    .summary = N_ ("The most accurate network in half an hour: it goes on with one that comes along"),
     .arch = "best",
+    .epochs = 32,
+    .sam = 0.1f,
+    .keep_last = TRUE,
+    .start = "master",
+    .teachers = taught_by_two,
+    .teacher_split = TRUE,
+    .teacher_weight = 0.7f,
+    .teacher_temperature = 1,
+    STRONG_CHANGES,
+  },
+  {
+    COMMON (0.1f),
+    .name = "master",
+    .summary = N_ ("A large network that teaches others, and that the most accurate one goes on with"),
+    .arch = "master",
     .epochs = 115,
     .keep_last = TRUE,
     .teachers = taught_by_tutor,
@@ -76,31 +91,31 @@ static const MienRecipe recipes[] = {
     STRONG_CHANGES,
   },
   {
-    COMMON,
+    COMMON (0.1f),
     .name = "mentor",
-    .summary = "A network that teaches others, as accurate as the best",
+    .summary = N_ ("A second network that teaches others, deeper and slower"),
     .arch = "mentor",
     .epochs = 100,
     .keep_last = TRUE,
-    .teachers = taught_by_best,
+    .teachers = taught_by_master,
     .teacher_weight = 0.7f,
     .teacher_mirror = TRUE,
     .teacher_temperature = 1,
     STRONG_CHANGES,
   },
   {
-    COMMON,
+    COMMON (0.1f),
     .name = "tutor",
-    .summary = "The network that teaches the most accurate one",
+    .summary = N_ ("The network that teaches the large one"),
     .arch = "tutor",
     .epochs = 60,
     .label_smoothing = 0.1f,
     STRONG_CHANGES,
   },
   {
-    COMMON,
+    COMMON (0.1f),
     .name = "simple3",
-    .summary = "Three convolution layers, as simple as it gets",
+    .summary = N_ ("Three convolution layers, as simple as it gets"),
     .arch = "simple3",
     .epochs = 90,
     .keep_last = TRUE,
@@ -113,9 +128,9 @@ static const MienRecipe recipes[] = {
     .augment = { .flip = TRUE, .shift = 0.08f, .rotate_deg = 10, .scale = 0.1f, .contrast = 0.2f, .brightness = 0.05f },
   },
   {
-    COMMON,
+    COMMON (0.1f),
     .name = "quick",
-    .summary = "Three convolution layers in a few minutes, a little less accurate",
+    .summary = N_ ("Three convolution layers in a few minutes, a little less accurate"),
     .arch = "simple3",
     .epochs = 8,
     .label_smoothing = 0.05f,

@@ -24,7 +24,7 @@ enum { MIEN_RECIPE_MAX_PARTS = 16 };
 /* Plain data; copy by assignment. What is 0 is off. */
 typedef struct {
   const char *name;      /* recipe name, static */
-  const char *summary;   /* one sentence, static */
+  const char *summary;   /* one sentence, static, to be translated */
   const char *arch;      /* architecture name, static: train/mien-arch.h */
   int epochs;
   int batch;

@@ -50,7 +50,8 @@ length_of (const float *w, gsize n)
   return sqrt (squares);
 }
 
-/* Weights without normalisation behind them stay as they are; factors[] is what the filters of the others were multiplied by. */
+/* Weights without normalisation behind them stay as they are; factors[] is what the filters of the others were multiplied by. FALSE when the
+ * model has no such layer of that size: then nothing is changed. */
 static gboolean
 take_weights (MienNet *net, const MienGraph *graph, const char *layer, double **factors)
 {
@@ -104,24 +105,30 @@ mien_start (MienNet *net, const MienModel *model, MienSettle *settle, GError **e
 {
   const MienGraph *graph = mien_model_get_graph (model);
   g_autoptr (GHashTable) factors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free); /* by layer */
+  guint n_taken = 0;
 
   for (guint i = 0; i < net->weights->len; i++) {
     g_autofree char *layer = layer_of (net, g_array_index (net->weights, int, i));
     double *of_layer = NULL;
-    if (!take_weights (net, graph, layer, &of_layer)) {
-      g_autofree char *title = mien_model_dup_title (model);
-      g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE,
-                   _("the model “%s” cannot be the start of this training: its layer %s is another one; choose a model of the same architecture"), title, layer);
-      return FALSE;
-    }
-    g_hash_table_insert (factors, g_steal_pointer (&layer), of_layer);
+    n_taken += take_weights (net, graph, layer, &of_layer);
+    if (of_layer != NULL)
+      g_hash_table_insert (factors, g_steal_pointer (&layer), of_layer);
+  }
+  if (2 * n_taken < net->weights->len) {
+    g_autofree char *title = mien_model_dup_title (model);
+    g_set_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE,
+                 _("the model “%s” cannot be the start of this training: %u of %u layers fit; choose a model of a similar architecture"), title, n_taken,
+                 net->weights->len);
+    return FALSE;
   }
   /* A layer's statistics need those before it to be right. */
   for (guint i = 0; i < net->stats->len; i++) {
     g_autofree char *layer = layer_of (net, g_array_index (net->stats, MienNetStats, i).mean);
+    const double *of_layer = g_hash_table_lookup (factors, layer);
     if (!mien_settle_run (settle, net, BATCHES, error))
       return FALSE;
-    choose_normalisation (net, graph, layer, g_hash_table_lookup (factors, layer));
+    if (of_layer != NULL)
+      choose_normalisation (net, graph, layer, of_layer);
   }
   return TRUE;
 }

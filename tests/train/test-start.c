@@ -118,7 +118,47 @@ test_another_architecture (void)
   g_assert_no_error (error);
   g_assert_false (mien_start (small, model, settle, &error));
   g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE);
-  g_assert_nonnull (strstr (error->message, "conv"));
+  g_assert_nonnull (strstr (error->message, "3 of 11 layers")); /* conv1: 1 to 16 maps, conv4: 32 to 64, conv5: 64 to 64 */
+}
+
+static const MienTensor *
+weights_of (MienModel *model, const char *layer)
+{
+  const MienGraph *graph = mien_model_get_graph (model);
+
+  for (guint i = 0; i < graph->nodes->len; i++)
+    if (g_str_equal (mien_graph_node (graph, i)->name, layer))
+      return mien_graph_value (graph, mien_graph_node (graph, i)->inputs[1])->tensor;
+  g_assert_not_reached ();
+}
+
+/* Layers that the model has are those of the model, the others stay random. */
+static void
+test_similar_architecture (void)
+{
+  g_autoptr (MienNet) master = make_net ("master");
+  const MienNetOptions use = { 0 };
+  g_autoptr (MienNet) best = mien_net_new (mien_arch_find ("best"), &use);
+  g_autoptr (MienModel) model = deploy (master);
+  g_autoptr (MienDataset) data = make_pictures (1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find ("best"), data, &plain, mean, std, NULL, &error);
+
+  g_assert_no_error (error);
+  mien_net_initialise (best, 77);
+  const MienTensor *answers = mien_graph_value (best->graph, mien_graph_find (best->graph, "fc_out.weight"))->tensor;
+  g_autofree float *random = g_memdup2 (answers->data, mien_tensor_n_bytes (answers));
+  g_assert_true (mien_start (best, model, settle, &error));
+  g_assert_no_error (error);
+  g_assert_cmpmem (random, mien_tensor_n_bytes (answers), answers->data, mien_tensor_n_bytes (answers));
+  g_autoptr (MienModel) started = deploy (best);
+  for (int layer = 1; layer <= 9; layer++) {
+    g_autofree char *name = g_strdup_printf ("conv%d", layer);
+    const MienTensor *want = weights_of (model, name), *got = weights_of (started, name);
+    g_assert_cmpuint (got->n_elems, ==, want->n_elems);
+    for (gsize i = 0; i < want->n_elems; i++)
+      g_assert_cmpfloat_with_epsilon (mien_tensor_f32 (got)[i], mien_tensor_f32 (want)[i], 1e-4);
+  }
 }
 
 int
@@ -128,6 +168,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/start/same-answers-nano", "nano", test_same_answers);
   g_test_add_data_func ("/start/same-answers-residual", "small", test_same_answers);
   g_test_add_data_func ("/start/same-answers-dense", "simple3", test_same_answers);
+  g_test_add_func ("/start/similar-architecture", test_similar_architecture);
   g_test_add_func ("/start/another-architecture", test_another_architecture);
   return g_test_run ();
 }
