@@ -150,7 +150,7 @@ recipe_cb (MienTrainingWindow *self)
   const MienRecipe *recipe = get_recipe (self);
 
   if (recipe != NULL) {
-    g_autofree char *summary = g_markup_escape_text (recipe->summary != NULL ? recipe->summary : "", -1);
+    g_autofree char *summary = g_markup_escape_text (_(recipe->summary), -1);
 
     adw_action_row_set_subtitle (ADW_ACTION_ROW (self->recipe_row), summary);
     gtk_adjustment_set_value (self->epochs, recipe->epochs);
