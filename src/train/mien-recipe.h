@@ -59,7 +59,7 @@ typedef struct {
   float cutmix;          /* chance of a rectangle from another face instead (Yun et al. 2019) */
 
   gboolean keep_last;          /* a finished run keeps its last epoch, not the best one by the public split: that score is then nobody's choice */
-  const char *start;           /* (nullable) a model file of this architecture to go on with, instead of random weights; borrowed, must outlive the run */
+  const char *start;           /* (nullable) a model file to go on with, instead of random weights (train/mien-start.h); borrowed, must outlive the run */
   const char *const *teachers; /* (nullable) model files, NULL-terminated; borrowed, must outlive the run */
   float teacher_weight;        /* share of the teachers' answer in the target, the label has the rest */
   gboolean teacher_split;      /* each of several teachers answers for a share of the batch: the time of one, and over the epochs the mean of all */

@@ -73,6 +73,17 @@ make_pictures (guint64 seed)
   return data;
 }
 
+/* net, of architecture arch, goes on with the model. */
+static gboolean
+start (MienNet *net, const char *arch, MienModel *model, const MienDataset *data, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find (arch), data, &plain, mean, std, NULL, &problem);
+
+  g_assert_no_error (problem);
+  return mien_start (net, model, settle, error);
+}
+
 static void
 test_same_answers (gconstpointer arch)
 {
@@ -85,9 +96,7 @@ test_same_answers (gconstpointer arch)
   float want[N_SHOWN * N_LABELS], got[N_SHOWN * N_LABELS];
 
   mien_net_initialise (second, 77);
-  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find (arch), measured, &plain, mean, std, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_true (mien_start (second, model, settle, &error));
+  g_assert_true (start (second, arch, model, measured, &error));
   g_assert_no_error (error);
   again = deploy (second);
   predict (model, shown, want);
@@ -113,10 +122,8 @@ test_another_architecture (void)
   g_autoptr (MienModel) model = deploy (nano);
   g_autoptr (MienDataset) data = make_pictures (1);
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find ("small"), data, &plain, mean, std, NULL, &error);
 
-  g_assert_no_error (error);
-  g_assert_false (mien_start (small, model, settle, &error));
+  g_assert_false (start (small, "small", model, data, &error));
   g_assert_error (error, MIEN_TRAIN_ERROR, MIEN_TRAIN_ERROR_RECIPE);
   g_assert_nonnull (strstr (error->message, "3 of 11 layers")); /* conv1: 1 to 16 maps, conv4: 32 to 64, conv5: 64 to 64 */
 }
@@ -142,13 +149,11 @@ test_similar_architecture (void)
   g_autoptr (MienModel) model = deploy (master);
   g_autoptr (MienDataset) data = make_pictures (1);
   g_autoptr (GError) error = NULL;
-  g_autoptr (MienSettle) settle = mien_settle_new (mien_arch_find ("best"), data, &plain, mean, std, NULL, &error);
 
-  g_assert_no_error (error);
   mien_net_initialise (best, 77);
   const MienTensor *answers = mien_graph_value (best->graph, mien_graph_find (best->graph, "fc_out.weight"))->tensor;
   g_autofree float *random = g_memdup2 (answers->data, mien_tensor_n_bytes (answers));
-  g_assert_true (mien_start (best, model, settle, &error));
+  g_assert_true (start (best, "best", model, data, &error));
   g_assert_no_error (error);
   g_assert_cmpmem (random, mien_tensor_n_bytes (answers), answers->data, mien_tensor_n_bytes (answers));
   g_autoptr (MienModel) started = deploy (best);
