@@ -130,7 +130,7 @@ mien_cli_bench (int argc, char **argv)
     return mien_cli_usage ("bench", "--threads takes 1 to 256, or 0 for all, not %d", n_threads);
   if (!(seconds > 0 && seconds <= 3600))
     return mien_cli_usage ("bench", "--seconds takes more than 0 up to 3600");
-  if (chosen_precision == MIEN_PRECISION_BF16 && MIN (cpu, mien_cpu_detect ()) < MIEN_CPU_BF16)
+  if (chosen_precision == MIEN_PRECISION_BF16 && !mien_cpu_has_bf16 (MIN (cpu, mien_cpu_detect ())))
     return mien_cli_fail (g_error_new (MIEN_NN_ERROR, MIEN_NN_ERROR_UNSUPPORTED, "the level %s has no bfloat16; use --precision f32",
                                        mien_cpu_level_name (MIN (cpu, mien_cpu_detect ()))));
 

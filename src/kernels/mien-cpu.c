@@ -122,6 +122,28 @@ mien_cpu_level (void)
   return has;
 }
 
+bool
+mien_cpu_has_bf16 (MienCpuLevel level)
+{
+#if defined(__x86_64__)
+  return level >= MIEN_CPU_AVX2;
+#else
+  return false;
+#endif
+}
+
+bool
+mien_cpu_bf16_pays (MienCpuLevel level)
+{
+#if defined(__x86_64__)
+  uint32_t most, b = 0, c = 0, d = 0;
+
+  return level >= MIEN_CPU_BF16 && __get_cpuid (0, &most, &b, &c, &d) && !(b == signature_INTEL_ebx && d == signature_INTEL_edx && c == signature_INTEL_ecx);
+#else
+  return false;
+#endif
+}
+
 const char *
 mien_cpu_level_name (MienCpuLevel level)
 {

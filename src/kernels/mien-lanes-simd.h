@@ -19,6 +19,7 @@
 typedef float Vec __attribute__ ((vector_size (WIDTH * 4)));
 typedef float VecU __attribute__ ((vector_size (WIDTH * 4), aligned (4), may_alias));
 typedef int VecI __attribute__ ((vector_size (WIDTH * 4)));
+typedef unsigned VecW __attribute__ ((vector_size (WIDTH * 4)));
 
 #define INLINE static inline __attribute__ ((always_inline))
 
@@ -70,7 +71,36 @@ write_zipped (void *y, Vec first, Vec second)
 typedef float Elem;
 #define read_elems load
 #define write_elems store
+
+/* Bits of bfloat16 in the upper half; what the lower one holds means nothing. To nearest, ties to even; NaN stays NaN. */
+INLINE VecW
+round_bits (Vec x)
+{
+  const VecW bits = (VecW) x, nan = (VecW) (x != x);
+
+  return ((bits + 0x7fff + ((bits >> 16) & 1)) & ~nan) | ((bits | 0x400000) & nan);
+}
+
+/* bfloat16 of two vectors element by element, the first before the second. */
+INLINE void
+write_zipped (void *y, Vec first, Vec second)
+{
+  store (y, (Vec) ((round_bits (first) >> 16) | (round_bits (second) & 0xffff0000u)));
+}
 #endif
+
+/* What write_zipped() wrote: the first, the second of each pair. */
+INLINE Vec
+widen_first (Vec pairs)
+{
+  return (Vec) ((VecW) pairs << 16);
+}
+
+INLINE Vec
+widen_second (Vec pairs)
+{
+  return (Vec) ((VecW) pairs & 0xffff0000u);
+}
 
 INLINE Vec
 splat (float x)

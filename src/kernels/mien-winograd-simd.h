@@ -90,11 +90,11 @@ transform_filters (const int rows, const int columns, const Vec *taps, Vec *u)
 }
 
 INLINE void
-transform_weights (const MienBlockedShape *shape, const int rows, const int columns, const bool bf16, const MienWinogradFilters *filters, void *packed,
-                   int first, int end)
+transform_weights (const MienBlockedShape *shape, const int rows, const int columns, const bool narrow, const bool bf16,
+                   const MienWinogradFilters *filters, void *packed, int first, int end)
 {
-  const int parts = (rows + 2) * (columns + 2), blocks = blocks_of (shape->k), n_channels = bf16 ? (shape->c + 1) / 2 * 2 : shape->c;
-  const int together = bf16 ? 2 : 1;
+  const int parts = (rows + 2) * (columns + 2), blocks = blocks_of (shape->k), n_channels = narrow ? (shape->c + 1) / 2 * 2 : shape->c;
+  const int together = narrow ? 2 : 1;
 
   for (int k = first * GROUP; k < end * GROUP && k < blocks; k++) {
     const int start = k / GROUP * GROUP, g = k - start, G = blocks - start < GROUP ? blocks - start : GROUP;
@@ -113,16 +113,14 @@ transform_weights (const MienBlockedShape *shape, const int rows, const int colu
       }
       Vec even[36];
       transform_filters (rows, columns, taps + c % LANES * 9, even);
-#if BF16
-      if (bf16) {
-        Elem *u = (Elem *) packed + at + (c * G + 2 * g) * LANES;
+      if (narrow) {
+        unsigned short *u = (unsigned short *) packed + at + (c * G + 2 * g) * LANES;
         Vec odd[36];
         transform_filters (rows, columns, taps + (c % LANES + 1) * 9, odd);
         for (int part = 0; part < parts; part++, u += part_step)
           write_zipped (u, even[part], odd[part]);
         continue;
       }
-#endif
       float *u = (float *) packed + at + (c * G + g) * LANES;
       for (int part = 0; part < parts; part++, u += part_step)
         store (u, even[part]);
@@ -210,7 +208,7 @@ transform_two_tiles (const int rows, const int columns, const Elem *x, ptrdiff_t
 #endif
 
 INLINE void
-transform_inputs (const MienWinogradBlock *block, const int rows, const int columns, const bool bf16, int first, int end)
+transform_inputs (const MienWinogradBlock *block, const int rows, const int columns, const bool narrow, const bool bf16, int first, int end)
 {
   const MienBlockedShape *shape = block->shape;
   const int tall = rows + 2, wide = columns + 2, blocks = blocks_of (shape->c);
@@ -242,7 +240,7 @@ transform_inputs (const MienWinogradBlock *block, const int rows, const int colu
 
 /* G blocks of output channels x T tiles of one part: products[tile][G] = sum over channels. */
 INLINE void
-multiply_tiles (const bool bf16, const int G, const int T, int n_channels, const void *v_, ptrdiff_t v_block, const void *u_, float *products)
+multiply_tiles (const bool narrow, const bool bf16, const int G, const int T, int n_channels, const void *v_, ptrdiff_t v_block, const void *u_, float *products)
 {
   const float *v = v_, *u = u_;
   Vec acc[2][MOST];
@@ -272,7 +270,27 @@ multiply_tiles (const bool bf16, const int G, const int T, int n_channels, const
     }
   }
 #endif
-  for (; !bf16 && n_channels > 0; n_channels -= LANES, v += v_block) {
+  for (; narrow && !bf16 && n_channels > 0; n_channels -= LANES, v += v_block) {
+    const int n_l = n_channels < LANES ? n_channels : LANES;
+    for (int l = 0; l < n_l; l += 2, u += G * LANES) { /* two channels side by side */
+      const Vec u0 = load (u), u1 = G > 1 ? load (u + LANES) : u0;
+      __builtin_prefetch (u + AHEAD * G * LANES);
+      if (G > 1)
+        __builtin_prefetch (u + AHEAD * G * LANES + LANES);
+#pragma GCC unroll 2
+      for (int which = 0; which < 2; which++) {
+        const Vec w0 = which == 0 ? widen_first (u0) : widen_second (u0), w1 = which == 0 ? widen_first (u1) : widen_second (u1);
+#pragma GCC unroll 16
+        for (int i = 0; i < T; i++) {
+          const Vec value = splat (v[i * LANES + l + which]);
+          acc[0][i] += value * w0;
+          if (G > 1)
+            acc[1][i] += value * w1;
+        }
+      }
+    }
+  }
+  for (; !narrow && n_channels > 0; n_channels -= LANES, v += v_block) {
     const int n_l = n_channels < LANES ? n_channels : LANES;
     for (int l = 0; l < n_l; l++, u += G * LANES) {
       const Vec u0 = load (u), u1 = G > 1 ? load (u + LANES) : u0;
@@ -296,58 +314,54 @@ multiply_tiles (const bool bf16, const int G, const int T, int n_channels, const
 
 typedef void (*MultiplyFn) (int n_channels, const void *v, ptrdiff_t v_block, const void *u, float *products);
 
-#define DEFINE_MULTIPLY(NAME_, BF16_, G, T)                                                                                           \
+#define DEFINE_MULTIPLY(NAME_, NARROW_, BF16_, G, T)                                                                                           \
   static __attribute__ ((noinline)) void NAME_##G##_##T (int n_channels, const void *v, ptrdiff_t v_block, const void *u, float *products) \
   {                                                                                                                                   \
-    multiply_tiles (BF16_, G, T, n_channels, v, v_block, u, products);                                                                \
+    multiply_tiles (NARROW_, BF16_, G, T, n_channels, v, v_block, u, products);                                                                \
   }
 #if MOST == 12
-#define DEFINE_MORE(NAME_, BF16_, G)    \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 7)  \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 8)  \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 9)  \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 10) \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 11) \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 12)
+#define DEFINE_MORE(NAME_, NARROW_, BF16_, G)    \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 7)  \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 8)  \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 9)  \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 10) \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 11) \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 12)
 #define LIST_MORE(NAME_, G) NAME_##G##_7, NAME_##G##_8, NAME_##G##_9, NAME_##G##_10, NAME_##G##_11, NAME_##G##_12,
 #else
-#define DEFINE_MORE(NAME_, BF16_, G)
+#define DEFINE_MORE(NAME_, NARROW_, BF16_, G)
 #define LIST_MORE(NAME_, G)
 #endif
-#define DEFINE_MULTIPLIES(NAME_, BF16_, G) \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 1)     \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 2)     \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 3)     \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 4)     \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 5)     \
-  DEFINE_MULTIPLY (NAME_, BF16_, G, 6)     \
-  DEFINE_MORE (NAME_, BF16_, G)
+#define DEFINE_MULTIPLIES(NAME_, NARROW_, BF16_, G) \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 1)     \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 2)     \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 3)     \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 4)     \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 5)     \
+  DEFINE_MULTIPLY (NAME_, NARROW_, BF16_, G, 6)     \
+  DEFINE_MORE (NAME_, NARROW_, BF16_, G)
 #define LIST_MULTIPLIES(NAME_, G) \
   { NAME_##G##_1, NAME_##G##_2, NAME_##G##_3, NAME_##G##_4, NAME_##G##_5, NAME_##G##_6, LIST_MORE (NAME_, G) }
 
-DEFINE_MULTIPLIES (multiply_, false, 1)
-DEFINE_MULTIPLIES (multiply_, false, 2)
-#if BF16
-DEFINE_MULTIPLIES (multiply_bf16_, true, 1)
-DEFINE_MULTIPLIES (multiply_bf16_, true, 2)
-#endif
+DEFINE_MULTIPLIES (multiply_, false, false, 1)
+DEFINE_MULTIPLIES (multiply_, false, false, 2)
+DEFINE_MULTIPLIES (multiply_narrow_, true, BF16, 1)
+DEFINE_MULTIPLIES (multiply_narrow_, true, BF16, 2)
 
-static const MultiplyFn multiplies[1 + BF16][2][MOST] = {
+static const MultiplyFn multiplies[2][2][MOST] = { /* by U's type, group */
   { LIST_MULTIPLIES (multiply_, 1), LIST_MULTIPLIES (multiply_, 2) },
-#if BF16
-  { LIST_MULTIPLIES (multiply_bf16_, 1), LIST_MULTIPLIES (multiply_bf16_, 2) },
-#endif
+  { LIST_MULTIPLIES (multiply_narrow_, 1), LIST_MULTIPLIES (multiply_narrow_, 2) },
 };
 
 /* One part of all tiles of the block, evenly in as few pieces as the registers allow. */
 INLINE void
-multiply (const MienWinogradBlock *block, const bool bf16, int G, void *v, const void *u, float *products)
+multiply (const MienWinogradBlock *block, const bool narrow, const bool bf16, int G, void *v, const void *u, float *products)
 {
   const int n_tiles = block->n_tiles, n_pieces = (n_tiles + MOST - 1) / MOST;
 
   for (int i = 0, at = 0; i < n_pieces; i++) {
     const int now = (n_tiles - at) / (n_pieces - i);
-    multiplies[bf16][G - 1][now - 1](block->shape->c, v_at (bf16, v, (ptrdiff_t) at * LANES), (ptrdiff_t) n_tiles * LANES, u,
+    multiplies[narrow][G - 1][now - 1](block->shape->c, v_at (bf16, v, (ptrdiff_t) at * LANES), (ptrdiff_t) n_tiles * LANES, u,
                                      products + (ptrdiff_t) at * G * LANES);
     at += now;
   }
@@ -476,11 +490,11 @@ fetch_lines (const Lines *lines, int first, int end, int part, int parts, const 
 }
 
 INLINE void
-compute_outputs (const MienWinogradBlock *block, const int rows, const int columns, const bool bf16, int first, int end)
+compute_outputs (const MienWinogradBlock *block, const int rows, const int columns, const bool narrow, const bool bf16, int first, int end)
 {
   const MienBlockedShape *shape = block->shape;
   const int parts = (rows + 2) * (columns + 2), blocks = blocks_of (shape->k);
-  const int elem = bf16 ? 2 : 4, n_channels = bf16 ? (shape->c + 1) / 2 * 2 : shape->c;
+  const int elem = narrow ? 2 : 4, n_channels = narrow ? (shape->c + 1) / 2 * 2 : shape->c;
   const ptrdiff_t v_step = (ptrdiff_t) mien_winograd_v_step (shape, LANES, block->n_tiles);
   const ptrdiff_t m_step = (ptrdiff_t) mien_winograd_m_step (GROUP, LANES, block->n_tiles);
   const MienBlockedShape out = stored_shape (shape);
@@ -497,7 +511,7 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
         fetch_lines (&y, band, next, part, parts, true);
         fetch_lines (&x, next, after < n_bands ? after : n_bands, part, parts, false);
       }
-      multiply (block, bf16, G, v_at (bf16, block->v, part * v_step), u, block->products + part * m_step);
+      multiply (block, narrow, bf16, G, v_at (bf16, block->v, part * v_step), u, block->products + part * m_step);
     }
     for (int g = 0; g < G; g++)
       finish_block (block, rows, columns, G, k + g, g, m_step);
@@ -506,26 +520,18 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
 
 #include "kernels/mien-winograd-grad-simd.h"
 
-/* The kinds that mien_winograd_choose() knows. */
-#if BF16
-#define SWITCH_KIND(CALL, subject, kind, ...)                \
-  if ((kind).bf16 && (kind).columns == 2)              \
-    CALL (subject, 2, 2, true, __VA_ARGS__);             \
-  else if ((kind).bf16 && (kind).rows == 2)            \
-    CALL (subject, 2, 4, true, __VA_ARGS__);             \
-  else if ((kind).bf16)                                \
-    CALL (subject, 4, 4, true, __VA_ARGS__);             \
-  else if ((kind).rows == 2)                           \
-    CALL (subject, 2, 2, false, __VA_ARGS__);            \
-  else                                                 \
-    CALL (subject, 4, 4, false, __VA_ARGS__)
-#else
-#define SWITCH_KIND(CALL, subject, kind, ...)                \
-  if ((kind).rows == 2)                                \
-    CALL (subject, 2, 2, false, __VA_ARGS__);            \
-  else                                                 \
-    CALL (subject, 4, 4, false, __VA_ARGS__)
-#endif
+/* The kinds that mien_winograd_choose() knows: with bfloat16 activations V is what U is, else V is f32. */
+#define SWITCH_KIND(CALL, subject, kind, ...)                  \
+  if (BF16 && (kind).narrow && (kind).rows != (kind).columns)  \
+    CALL (subject, 2, 4, true, BF16, __VA_ARGS__);             \
+  else if ((kind).narrow && (kind).rows == 2)                  \
+    CALL (subject, 2, 2, true, BF16, __VA_ARGS__);             \
+  else if ((kind).narrow)                                      \
+    CALL (subject, 4, 4, true, BF16, __VA_ARGS__);             \
+  else if ((kind).rows == 2)                                   \
+    CALL (subject, 2, 2, false, false, __VA_ARGS__);           \
+  else                                                         \
+    CALL (subject, 4, 4, false, false, __VA_ARGS__)
 
 static void
 weights (const MienBlockedShape *shape, MienWinogradKind kind, const MienWinogradFilters *filters, void *packed, int first, int end)

@@ -138,36 +138,38 @@ cost (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogr
     return (slower * 0.0077e-3 * shape->n * shape->p * shape->q + 0.03e-3 * sizeof (float)) * 9 * c * k * (self->bf16 ? 0.5 : 1);
   const Split split = split_of (self, shape, kind, 1);
   return slower * split.n_tiles * parts_of (kind) * (0.008e-3 * c * k * (kind.bf16 ? 0.5 : 1) + 0.075e-3 * (round_up (shape->c, self->lanes) + k)) +
-         (0.03e-3 + 0.012e-3 * (split.n_blocks - 1)) * parts_of (kind) * c * k * (kind.bf16 ? 2 : 4);
+         (0.03e-3 + 0.012e-3 * (split.n_blocks - 1)) * parts_of (kind) * c * k * (kind.narrow ? 2 : 4);
 }
 
 MienWinogradKind
-mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape)
+mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool narrow)
 {
-  static const MienWinogradKind kinds[] = { { 2, 2, false }, { 4, 4, false }, { 2, 2, true }, { 2, 4, true }, { 4, 4, true } };
-  const int n_kinds = self->bf16 ? 5 : 2;
-  MienWinogradKind best = { 0, 0, false };
+  static const MienWinogradKind kinds[] = { { 2, 2, false, false }, { 4, 4, false, false }, { 2, 2, true, false }, { 4, 4, true, false } };
+  static const MienWinogradKind bf16_kinds[] = { { 2, 2, false, false }, { 4, 4, false, false }, { 2, 2, true, true }, { 2, 4, true, true }, { 4, 4, true, true } };
+  const MienWinogradKind *all = self->bf16 ? bf16_kinds : kinds;
+  const int n_kinds = self->bf16 ? 5 : narrow ? 4 : 2;
+  MienWinogradKind best = { 0 };
 
   if (self->lanes == 0 || shape->r != 3 || shape->s != 3 || shape->stride_h != 1 || shape->stride_w != 1 || shape->dilation_h != 1 ||
       shape->dilation_w != 1)
     return best;
   for (int i = 0; i < n_kinds; i++)
-    if (cost (self, shape, kinds[i]) < cost (self, shape, best))
-      best = kinds[i];
+    if (cost (self, shape, all[i]) < cost (self, shape, best))
+      best = all[i];
   return best;
 }
 
-/* Pairs of input channels in bfloat16. */
+/* Pairs of input channels where U is bfloat16. */
 static int
 channels_of (const MienBlockedShape *shape, MienWinogradKind kind)
 {
-  return kind.bf16 ? round_up (shape->c, 2) : shape->c;
+  return kind.narrow ? round_up (shape->c, 2) : shape->c;
 }
 
 size_t
 mien_winograd_size (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind)
 {
-  return (size_t) parts_of (kind) * channels_of (shape, kind) * round_up (shape->k, self->lanes) * (kind.bf16 ? 2 : 4);
+  return (size_t) parts_of (kind) * channels_of (shape, kind) * round_up (shape->k, self->lanes) * (kind.narrow ? 2 : 4);
 }
 
 void

@@ -13,6 +13,8 @@
  * bfloat16 where activations are, V and U may be, too: products are twice as fast, M and sums stay f32. Pairs of channels lie together:
  *          U[..][C / 2][group * lanes][2]. A result is then wrong by 1.5 (2 x 2), 2.5 (2 x 4) or 4.5 times (4 x 4) as much as with the direct
  *          kernel on bfloat16, whose own error is small beside that of rounding activations
+ * narrow   U alone may be bfloat16, laid out likewise, where activations are f32: with few pictures wide layers are bound by reading it. It is widened as
+ *          it is multiplied
  * Points   2: 0, +-1. 4: 0, +-1/sqrt 2, +-sqrt 2, whose matrices have smaller entries than those of 0, +-1, +-2: less is rounded away
  * Pool     with pool set, and no residual, only the largest of each 2 x 2 results is stored: a tile has whole ones
  * Memory   as Conv of mien-blocked.h; scratch is the caller's, mien_winograd_scratch() bytes, 64-byte aligned: mien_winograd_step() for each thread
@@ -26,7 +28,8 @@
 
 typedef struct {
   int rows, columns; /* of a tile of results: 2 x 2 or 4 x 4, with bf16 also 2 x 4; 0: the direct kernel is faster, or the shape is another one */
-  bool bf16;         /* V and U */
+  bool narrow;       /* U is bfloat16 */
+  bool bf16;         /* and so is V */
 } MienWinogradKind;
 
 /* Some tiles of a layer, and where their V and M lie. */
@@ -78,8 +81,8 @@ typedef struct {
   MienWinogradGradWeightsFn grad_weights;
 } MienWinogradKernels;
 
-/* How this layer is fastest. Depends on the shape alone. */
-MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape);
+/* How this layer is fastest. Depends on the shape alone. narrow: weights may be rounded to bfloat16 even if activations are f32. */
+MienWinogradKind mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool narrow);
 
 /* So many bytes behind U may be fetched into caches, though not read. */
 enum { MIEN_WINOGRAD_AHEAD = 16384 };

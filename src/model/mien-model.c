@@ -308,7 +308,7 @@ mien_model_decide_precision (const MienModel *self, MienPrecision precision, Mie
 {
   const gboolean same = precision == MIEN_PRECISION_BF16 || (precision == MIEN_PRECISION_AUTO && self->bfloat16 >= MIEN_MODEL_SAME_ENOUGH);
 
-  return same && cpu >= MIEN_CPU_BF16 ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
+  return same && mien_cpu_has_bf16 (cpu) ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
 }
 
 MienContext *

@@ -21,7 +21,7 @@ typedef struct {
   int *flat;        /* by plain value: the one that it is the flat form of, whose twin will do for dense layers; -1: none */
   int n_values;     /* plain ones */
   MienBlocking blocking;
-  gboolean pairs; /* two narrow convolutions may become one */
+  const MienPassesForm *form;
 } Layout;
 
 static const MienTensor *
@@ -152,7 +152,7 @@ join_pair (Layout *self, const MienNode *node, int x)
   MienNode *stem = x >= 0 ? mien_graph_producer (self->graph, x) : NULL;
   const int bias = node->n_inputs > 2 ? node->inputs[2] : -1, pad = narrow_padding (self, node);
 
-  if (!self->pairs || pad < 0 || stem == NULL || !g_str_equal (stem->op, "BlockedStem") || mien_node_int (stem, "pool", 0) != 0 ||
+  if (!self->form->pairs || self->blocking == MIEN_BLOCK_TILES || pad < 0 || stem == NULL || !g_str_equal (stem->op, "BlockedStem") || mien_node_int (stem, "pool", 0) != 0 ||
       narrow_padding (self, stem) < 0 || self->exists[node->inputs[0]] || self->uses[node->inputs[0]] != 1)
     return FALSE;
   mien_node_set_int (stem, "first_pad", narrow_padding (self, stem));
@@ -389,7 +389,7 @@ convert_dense (Layout *self, const MienNode *node)
   if (from >= 0)
     mien_node_set_int (dense, "channels", channels_of (self, inputs[0]));
   mien_node_set_int (dense, "transB", trans_b);
-  mien_node_set_int (dense, "bf16", self->blocking != MIEN_BLOCK_F32);
+  mien_node_set_int (dense, "narrow", self->form->narrow);
   copy_attrs (node, dense);
   self->exists[node->outputs[0]] = TRUE;
   return TRUE;
@@ -434,7 +434,7 @@ is_blocked (const MienNode *node)
 }
 
 static void
-finish_nodes (MienGraph *graph, MienBlocking blocking)
+finish_nodes (MienGraph *graph, MienBlocking blocking, gboolean narrow)
 {
   g_autofree gint64 *halo = g_new0 (gint64, graph->values->len + 1);
 
@@ -449,6 +449,7 @@ finish_nodes (MienGraph *graph, MienBlocking blocking)
       continue;
     mien_node_set_int (node, "bf16", blocking != MIEN_BLOCK_F32);
     mien_node_set_int (node, "tiles", blocking == MIEN_BLOCK_TILES);
+    mien_node_set_int (node, "narrow", narrow);
     mien_node_set_int (node, "x_halo", halo[node->inputs[0]]);
     mien_node_set_int (node, "y_halo", halo[node->outputs[0]]);
     if ((node->n_inputs == 4 || is_separable (node)) && node->inputs[3] >= 0)
@@ -494,20 +495,19 @@ suits_tiles (const Layout *self)
 }
 
 void
-mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs)
+mien_passes_block (MienGraph *graph, const int *keep, int n_keep, const MienPassesForm *form)
 {
   const int n_values = (int) graph->values->len;
   g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1), *flat = g_new (int, n_values + 1);
   g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
-  Layout self = { graph, blocked, uses, exists, flat, n_values, blocking, pairs };
+  Layout self = { graph, blocked, uses, exists, flat, n_values, form->blocking, form };
   g_autoptr (GPtrArray) old = NULL;
 
   count_uses (&self, keep, n_keep);
   memset (blocked, 0xff, n_values * sizeof *blocked);
   memset (flat, 0xff, n_values * sizeof *flat);
-  if (blocking == MIEN_BLOCK_TILES && !suits_tiles (&self))
-    self.blocking = MIEN_BLOCK_BF16;
-  self.pairs &= self.blocking != MIEN_BLOCK_TILES;
+  if (form->blocking == MIEN_BLOCK_TILES && !suits_tiles (&self))
+    self.blocking = form->without_tiles;
   old = mien_graph_steal_nodes (graph);
   for (guint i = 0; i < old->len; i++) {
     MienNode *node = g_ptr_array_index (old, i);
@@ -524,5 +524,5 @@ mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking b
     need_plain (&self, g_array_index (graph->outputs, int, i));
   for (int i = 0; i < n_keep; i++)
     need_plain (&self, keep[i]);
-  finish_nodes (graph, self.blocking);
+  finish_nodes (graph, self.blocking, form->narrow);
 }

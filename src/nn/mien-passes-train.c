@@ -260,7 +260,7 @@ convert (Layout *self, const MienNode *node)
 
 /* Sizes, and whether tiles pay: some convolution must fill more than half of a block of 32 channels on both sides. */
 static void
-look_around (Layout *self)
+look_around (Layout *self, const MienPassesForm *form)
 {
   enum { HALF = 16 };
   gboolean wide = FALSE;
@@ -276,22 +276,22 @@ look_around (Layout *self)
       if (node->inputs[k] >= 0)
         self->uses[node->inputs[k]]++;
   }
-  if (self->blocking == MIEN_BLOCK_TILES && !wide)
-    self->blocking = MIEN_BLOCK_BF16;
+  if (form->blocking == MIEN_BLOCK_TILES && !wide)
+    self->blocking = form->without_tiles;
 }
 
 void
-mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking)
+mien_passes_block_training (MienGraph *graph, int result, const MienPassesForm *form)
 {
   const int n_values = (int) graph->values->len;
   g_autofree int *blocked = g_new (int, n_values + 1), *uses = g_new0 (int, n_values + 1);
   g_autofree gboolean *exists = g_new0 (gboolean, n_values + 1);
-  Layout self = { graph, blocked, uses, exists, n_values, 0, blocking };
+  Layout self = { graph, blocked, uses, exists, n_values, 0, form->blocking };
   g_autoptr (GPtrArray) old = NULL;
 
-  if (blocking == MIEN_BLOCK_NONE)
+  if (form->blocking == MIEN_BLOCK_NONE)
     return;
-  look_around (&self);
+  look_around (&self, form);
   uses[result] += 2;
   memset (blocked, 0xff, n_values * sizeof *blocked);
   old = mien_graph_steal_nodes (graph);
@@ -309,13 +309,13 @@ mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking)
   need_plain (&self, result);
 }
 
-MienBlocking
+MienPassesForm
 mien_passes_training_form (MienCpuLevel cpu)
 {
   MienKernels kernels;
 
   mien_kernels_init (&kernels, cpu);
-  if (kernels.backward_tiles.lanes > 0)
-    return MIEN_BLOCK_TILES;
-  return kernels.backward_bf16.lanes > 0 ? MIEN_BLOCK_BF16 : kernels.backward.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
+  const MienBlocking vectors = mien_cpu_bf16_pays (kernels.cpu) ? MIEN_BLOCK_BF16 : kernels.backward.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
+
+  return (MienPassesForm) { .blocking = kernels.backward_tiles.lanes > 0 ? MIEN_BLOCK_TILES : vectors, .without_tiles = vectors };
 }

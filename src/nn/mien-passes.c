@@ -199,10 +199,10 @@ fuse_activations (MienGraph *graph, const int *keep, int n_keep)
 }
 
 void
-mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs)
+mien_passes_run (MienGraph *graph, const int *keep, int n_keep, const MienPassesForm *form)
 {
   mien_passes_fold_norm (graph, keep, n_keep);
   fuse_activations (graph, keep, n_keep);
-  if (blocking != MIEN_BLOCK_NONE)
-    mien_passes_block (graph, keep, n_keep, blocking, pairs);
+  if (form->blocking != MIEN_BLOCK_NONE)
+    mien_passes_block (graph, keep, n_keep, form);
 }

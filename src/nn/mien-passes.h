@@ -17,22 +17,29 @@ typedef enum {
   MIEN_BLOCK_NONE, /* the kernels to come know no blocked tensors */
   MIEN_BLOCK_F32,
   MIEN_BLOCK_BF16,
-  MIEN_BLOCK_TILES, /* bfloat16 on tile registers for a network with enough channels, else as BF16 */
+  MIEN_BLOCK_TILES, /* bfloat16 on tile registers */
 } MienBlocking;
 
-/* pairs: the kernels to come compute two narrow convolutions at once. */
-void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs);
+/* What the kernels to come are good at. */
+typedef struct {
+  MienBlocking blocking;
+  MienBlocking without_tiles; /* blocking of a network whose channels are too few for tiles */
+  gboolean narrow;            /* weights that are bound by reading them are kept in 16 or 8 bits, whatever the blocking */
+  gboolean pairs;             /* two narrow convolutions can be computed at once */
+} MienPassesForm;
+
+void mien_passes_run (MienGraph *graph, const int *keep, int n_keep, const MienPassesForm *form);
 
 /* The first of them alone: what an exported model wants. */
 void mien_passes_fold_norm (MienGraph *graph, const int *keep, int n_keep);
 
-void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, MienBlocking blocking, gboolean pairs);
+void mien_passes_block (MienGraph *graph, const int *keep, int n_keep, const MienPassesForm *form);
 
 /* For a training graph (BatchNormTrain and the like), before mien_autodiff(): result is the value that will be differentiated, the only one that must
  * stay; other plain values between blocked ones are gone. Plan it with no_fusion. */
-void mien_passes_block_training (MienGraph *graph, int result, MienBlocking blocking);
+void mien_passes_block_training (MienGraph *graph, int result, const MienPassesForm *form);
 
-/* The fastest form of training that a level has kernels for (TILES: for networks with enough channels, as above). */
-MienBlocking mien_passes_training_form (MienCpuLevel cpu);
+/* The fastest form of training that a level has kernels for. */
+MienPassesForm mien_passes_training_form (MienCpuLevel cpu);
 
 G_END_DECLS

@@ -288,25 +288,22 @@ mark_kept (MienPlan *self, const MienPlanOptions *options)
     self->values[options->keep[i]].kept = TRUE;
 }
 
-/* bfloat16 where it is asked for and there, on tiles where there are any; else f32 where there are blocked kernels at all. */
-static MienBlocking
-blocking_of (const MienKernels *kernels, const MienPlanOptions *options, gboolean blocked)
+/* bfloat16 where it is asked for, there and faster, on tiles where there are any; else f32 where there are blocked kernels at all. */
+static MienPassesForm
+form_of (const MienKernels *kernels, const MienPlanOptions *options, gboolean blocked)
 {
-  if (!blocked)
-    return MIEN_BLOCK_NONE;
-  if (options->precision == MIEN_PRECISION_BF16 && kernels->blocked_tiles.lanes > 0)
-    return MIEN_BLOCK_TILES;
-  if (options->precision == MIEN_PRECISION_BF16 && kernels->blocked_bf16.lanes > 0)
-    return MIEN_BLOCK_BF16;
-  return kernels->blocked.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
-}
+  const gboolean bf16 = options->precision == MIEN_PRECISION_BF16 && mien_cpu_has_bf16 (kernels->cpu);
+  const gboolean bf16_vectors = bf16 && mien_cpu_bf16_pays (kernels->cpu);
+  const MienBlockedKernels *vectors = bf16_vectors ? &kernels->blocked_bf16 : &kernels->blocked;
+  MienPassesForm form = {
+    .without_tiles = bf16_vectors ? MIEN_BLOCK_BF16 : MIEN_BLOCK_F32,
+    .narrow = bf16,
+    .pairs = vectors->pair != NULL,
+  };
 
-static gboolean
-has_pairs (const MienKernels *kernels, const MienPlanOptions *options)
-{
-  const gboolean bf16 = options->precision == MIEN_PRECISION_BF16 && kernels->blocked_bf16.lanes > 0;
-
-  return (bf16 ? kernels->blocked_bf16.pair : kernels->blocked.pair) != NULL;
+  if (blocked && vectors->lanes > 0)
+    form.blocking = bf16 && kernels->blocked_tiles.lanes > 0 ? MIEN_BLOCK_TILES : form.without_tiles;
+  return form;
 }
 
 /* Constants that were packed and that no step reads: their owner may let go of them while the plan lives on. */
@@ -364,8 +361,9 @@ make_plan (MienGraph *graph, const MienShape *shapes, const MienPlanOptions *opt
   g_array_set_clear_func (self->steps, clear_step);
   if (!mien_graph_sort (self->graph, error) || !mien_op_check_graph (self->graph, error))
     return NULL;
+  const MienPassesForm form = form_of (&self->kernels, options, blocked);
   if (!options->no_passes && !options->no_fusion)
-    mien_passes_run (self->graph, options->keep, options->n_keep, blocking_of (&self->kernels, options, blocked), has_pairs (&self->kernels, options));
+    mien_passes_run (self->graph, options->keep, options->n_keep, &form);
   self->n_values = (int) self->graph->values->len;
   self->values = g_new0 (MienPlanValue, self->n_values);
   if (!options->shapes_only && !fetch_tensors (self, error))

@@ -24,7 +24,7 @@ typedef struct _MienContext MienContext;
 
 typedef enum {
   MIEN_PRECISION_F32,
-  MIEN_PRECISION_BF16, /* activations and weights of convolutions and dense layers in bfloat16, sums in f32; f32 where the processor has none */
+  MIEN_PRECISION_BF16, /* activations and weights of convolutions and dense layers may be bfloat16 where that is faster; sums are f32 */
   MIEN_PRECISION_AUTO, /* to be decided by who knows how the network answers with either; f32 for a plan */
 } MienPrecision;
 

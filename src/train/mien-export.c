@@ -163,7 +163,7 @@ add_agreement (const MienRun *self, MienGraph *graph, MienModel *model, const fl
   const int n = self->validation->n;
   int n_same = 0;
 
-  if (mien_cpu_level () < MIEN_CPU_BF16)
+  if (!mien_cpu_has_bf16 (mien_cpu_level ()))
     return TRUE;
   g_autofree float *bf16 = predict (self, model, 1, MIEN_PRECISION_BF16, 1, error);
   if (bf16 == NULL)

@@ -16,9 +16,10 @@ build (MienSettle *self, const MienArch *arch, int batch, MienThreads *threads, 
 {
   const MienNetOptions training = { .batch = batch, .training = TRUE };
   const MienPlanOptions options = { .cpu = mien_cpu_level (), .threads = threads, .no_fusion = TRUE };
+  const MienPassesForm form = mien_passes_training_form (options.cpu);
 
   self->net = mien_net_new (arch, &training);
-  mien_passes_block_training (self->net->graph, self->net->value, mien_passes_training_form (options.cpu));
+  mien_passes_block_training (self->net->graph, self->net->value, &form);
   for (guint i = 0; i < self->net->stats->len; i++) {
     mien_graph_add_output (self->net->graph, g_array_index (self->net->stats, MienNetStats, i).batch_mean);
     mien_graph_add_output (self->net->graph, g_array_index (self->net->stats, MienNetStats, i).batch_var);

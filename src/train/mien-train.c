@@ -154,7 +154,8 @@ build_network (MienRun *self, GError **error)
   add_slots (self, self->net->weights, TRUE);
   add_slots (self, self->net->others, FALSE);
 
-  mien_passes_block_training (self->net->graph, self->net->value, mien_passes_training_form (options.cpu));
+  const MienPassesForm form = mien_passes_training_form (options.cpu);
+  mien_passes_block_training (self->net->graph, self->net->value, &form);
   MienGraph *graph = self->net->graph;
   const int logits = self->net->value, targets = mien_graph_add_input (graph, "targets", MIEN_F32, &targets_shape);
   const int loss_inputs[] = { logits, targets };

@@ -70,8 +70,10 @@ main (int argc, char **argv)
     g_array_append_val (wanted, index);
   }
   const MienCpuLevel cpu = mien_cpu_level ();
-  const MienBlocking form = mien_passes_training_form (cpu);
-  mien_passes_block_training (graph, logits, form != MIEN_BLOCK_NONE && g_str_equal (argv[4], "f32") ? MIEN_BLOCK_F32 : form);
+  MienPassesForm form = mien_passes_training_form (cpu);
+  if (form.blocking != MIEN_BLOCK_NONE && g_str_equal (argv[4], "f32"))
+    form.blocking = MIEN_BLOCK_F32;
+  mien_passes_block_training (graph, logits, &form);
   const MienShape shapes[] = { mien_shape (4, batch, 1, 48, 48), mien_shape (2, batch, 7) };
   const int targets = mien_graph_add_input (graph, "targets", MIEN_F32, &shapes[1]);
   const int loss_inputs[] = { logits, targets }, loss = mien_graph_add_value (graph, "loss", MIEN_F32, NULL);

@@ -130,6 +130,39 @@ flip (MienCheck *check, const MienBlockedShape *shape, const float *w)
   return flipped;
 }
 
+/* What bfloat16 costs, of the largest sum of magnitudes. */
+static double
+rounding (const MienBlockedKernels *kernels, MienWinogradKind kind)
+{
+  if (kind.bf16)
+    return kind.rows == 4 ? 1 / 16.0 : 1 / 32.0;
+  if (kind.narrow)
+    return kind.rows == 4 ? 1 / 64.0 : 1 / 128.0;
+  return kernels->bf16 ? 1 / 256.0 : 0;
+}
+
+/* U in bfloat16, pairs of channels together, is U in f32 rounded. */
+static void
+check_narrow (MienCheck *check, const MienWinogradKernels *winograd, const MienBlockedShape *shape, MienWinogradKind kind, const float *w, const void *packed)
+{
+  const MienWinogradKind wide_kind = { kind.rows, kind.columns, FALSE, FALSE };
+  const int spare = (shape->k + winograd->lanes - 1) / winograd->lanes * winograd->lanes, group = mien_winograd_group (winograd), even = (shape->c + 1) / 2 * 2;
+  float *wide = mien_check_output (check, mien_winograd_size (winograd, shape, wide_kind) / 4);
+  const unsigned short *narrow = packed;
+
+  mien_winograd_pack (winograd, shape, wide_kind, w, FALSE, wide, NULL);
+  for (int first = 0; first < spare; first += group) {
+    const int width = MIN (group, spare - first);
+    for (int part = 0; part < (kind.rows + 2) * (kind.columns + 2); part++, narrow += even * width, wide += shape->c * width)
+      for (int c = 0; c < even; c++)
+        for (int k = 0; k < width; k++)
+          if (c < shape->c)
+            g_assert_cmpint (narrow[(c / 2 * width + k) * 2 + c % 2], ==, mien_bf16_from_float (wide[c * width + k]));
+          else
+            g_assert_cmpfloat (mien_bf16_to_float (narrow[(c / 2 * width + k) * 2 + 1]), ==, 0);
+  }
+}
+
 static void
 check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWinogradKernels *winograd, const MienBlockedShape *shape, MienWinogradKind kind,
              MienThreads *threads, const char *context)
@@ -163,6 +196,8 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
     for (int first = 0; first < shape->k; first += step)
       mien_winograd_pack_filters (winograd, shape, kind, first, MIN (step, shape->k - first), w + (gsize) first * shape->c * 9, parts);
     g_assert_cmpint (memcmp (parts, packed, mien_winograd_size (winograd, shape, kind)), ==, 0);
+    if (kind.narrow && kind.rows == kind.columns)
+      check_narrow (check, winograd, shape, kind, w, packed);
   }
   const MienBlockedArgs args = {
     .x = to_blocked (check, kernels, shape, shape->c, shape->h, shape->w, shape->x_halo, x),
@@ -174,7 +209,7 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
   mien_winograd_run (winograd, shape, kind, &args, mien_check_output (check, mien_winograd_scratch (winograd, shape, kind, n_threads) / 4),
                      mien_winograd_step (winograd, shape, kind, n_threads), threads);
   mien_blocked_to_plain (kernels, shape->n, shape->k, p, q, shape->y_halo, y, got);
-  mien_check_near (want, got, magnitude, (gsize) shape->n * shape->k * p * q, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + (kind.bf16 ? (kind.rows == 4 ? 1 / 16.0 : 1 / 32.0) : kernels->bf16 ? 1 / 256.0 : 0),
+  mien_check_near (want, got, magnitude, (gsize) shape->n * shape->k * p * q, 4 * sqrt (shape->c * 9 + 36) * FLT_EPSILON + rounding (kernels, kind),
                    context);
 
   /* Halo and spare channels are 0. */
@@ -197,21 +232,22 @@ check_winograd (MienCheck *check, gboolean bf16)
   MienBlockedKernels kernels;
   MienWinogradKernels winograd;
   MienThreads *threads = mien_threads_new (3);
-  static const MienWinogradKind kinds[] = { { 4, 4, FALSE }, { 2, 2, FALSE }, { 2, 2, TRUE }, { 2, 4, TRUE }, { 4, 4, TRUE } };
+  static const MienWinogradKind f32_kinds[] = { { 4, 4, FALSE, FALSE }, { 2, 2, FALSE, FALSE }, { 2, 2, TRUE, FALSE }, { 4, 4, TRUE, FALSE } };
+  static const MienWinogradKind bf16_kinds[] = { { 4, 4, FALSE, FALSE }, { 2, 2, FALSE, FALSE }, { 2, 2, TRUE, TRUE }, { 2, 4, TRUE, TRUE }, { 4, 4, TRUE, TRUE } };
 
   (bf16 ? mien_blocked_kernels_init_bf16 : mien_blocked_kernels_init) (&kernels, check->cpu);
   (bf16 ? mien_winograd_kernels_init_bf16 : mien_winograd_kernels_init) (&winograd, check->cpu);
   g_assert_cmpint (winograd.lanes, ==, kernels.lanes);
   for (int round = 0; kernels.lanes > 0 && round < 60; round++) {
     MienBlockedShape shape = random_shape (check);
-    const MienWinogradKind kind = kinds[round % (bf16 ? 5 : 2)];
+    const MienWinogradKind kind = bf16 ? bf16_kinds[round % 5] : f32_kinds[round % 4];
     if (round == 50) { /* several blocks */
       shape.n = 3;
       shape.c = 300;
       shape.k = 40;
     }
     shape.pool = round / 4 % 2 == 1 && shape.p > 1 && shape.q > 1;
-    g_autofree char *context = g_strdup_printf ("round %d: %dx%d%s n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, kind.rows, kind.columns, kind.bf16 ? " bf16" : "", shape.n, shape.c, shape.h,
+    g_autofree char *context = g_strdup_printf ("round %d: %dx%d%s n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, kind.rows, kind.columns, kind.bf16 ? " bf16" : kind.narrow ? " narrow" : "", shape.n, shape.c, shape.h,
                                                 shape.w, shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
     check_round (check, &kernels, &winograd, &shape, kind, round % 3 == 0 ? NULL : threads, context);
     mien_check_clear (check);
@@ -323,19 +359,19 @@ check_choice (MienCheck *check)
 
   mien_winograd_kernels_init (&winograd, check->cpu);
   if (winograd.lanes == 0) {
-    g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 0);
+    g_assert_cmpint (mien_winograd_choose (&winograd, &large, FALSE).rows, ==, 0);
     g_assert_cmpint (mien_winograd_grad_tile (&winograd, &large), ==, 0);
     return;
   }
-  g_assert_cmpint (mien_winograd_choose (&winograd, &large).rows, ==, 4);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &large, FALSE).rows, ==, 4);
   shape = large, shape.stride_w = 2;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
   shape = large, shape.dilation_h = 2;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
   shape = large, shape.r = 1;
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
   shape = large, shape.n = 1, shape.p = shape.q = 1, shape.h = shape.w = 3; /* one pixel */
-  g_assert_cmpint (mien_winograd_choose (&winograd, &shape).rows, ==, 0);
+  g_assert_cmpint (mien_winograd_choose (&winograd, &shape, FALSE).rows, ==, 0);
 
   /* Gradients by weights: of 6 x 6 pixels both tiles take as many products, and M has fewer parts with the small one. */
   g_assert_cmpint (mien_winograd_grad_tile (&winograd, &large), ==, 4);

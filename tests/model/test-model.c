@@ -268,7 +268,7 @@ test_fast_precision (void)
   static const struct { const char *measured; gboolean same; } cases[] = { { NULL, FALSE }, { "0", FALSE }, { "0.98", FALSE }, { "0.995", TRUE }, { "1", TRUE } };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
-    const MienPrecision fast = cases[i].same && mien_cpu_level () >= MIEN_CPU_BF16 ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
+    const MienPrecision fast = cases[i].same && mien_cpu_has_bf16 (mien_cpu_level ()) ? MIEN_PRECISION_BF16 : MIEN_PRECISION_F32;
     g_autoptr (MienGraph) graph = make_graph (&grey);
     g_autoptr (GError) error = NULL;
     if (cases[i].measured != NULL)

@@ -6,6 +6,7 @@
 
 #include "mien-test.h"
 #include "nn/mien-autodiff.h"
+#include "nn/mien-kernels.h"
 #include "nn/mien-passes.h"
 #include "nn/mien-plan.h"
 
@@ -133,7 +134,7 @@ build (guint32 seed, int batch, int size, MienBlocking blocking)
   if (g_rand_boolean (random))
     op (&net, "GlobalAveragePool");
   op (&net, "Flatten");
-  mien_passes_block_training (net.graph, net.value, blocking);
+  mien_passes_block_training (net.graph, net.value, &(MienPassesForm) { .blocking = blocking, .without_tiles = MIEN_BLOCK_BF16 });
   return net;
 }
 
@@ -243,7 +244,12 @@ main (int argc, char **argv)
 
   g_test_init (&argc, &argv, NULL);
   for (int cpu = 1; cpu <= (int) mien_cpu_detect (); cpu++) {
-    for (MienBlocking blocking = MIEN_BLOCK_F32; blocking <= mien_passes_training_form (cpu); blocking++) {
+    MienKernels kernels;
+    mien_kernels_init (&kernels, cpu);
+    const int lanes[] = { [MIEN_BLOCK_F32] = kernels.backward.lanes, [MIEN_BLOCK_BF16] = kernels.backward_bf16.lanes, [MIEN_BLOCK_TILES] = kernels.backward_tiles.lanes };
+    for (MienBlocking blocking = MIEN_BLOCK_F32; blocking <= MIEN_BLOCK_TILES; blocking++) {
+      if (lanes[blocking] == 0)
+        continue;
       g_autofree char *path = g_strdup_printf ("/nn/backward/%s/%s", forms[blocking], mien_cpu_level_name (cpu));
       g_test_add_data_func (path, GINT_TO_POINTER (cpu + 256 * (int) blocking), test_blocked);
     }

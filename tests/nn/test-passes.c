@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "mien-test.h"
+#include "nn/mien-kernels.h"
+#include "nn/mien-passes.h"
 #include "nn/mien-plan.h"
 
 enum { N_WANTED = 8 };
@@ -353,7 +355,7 @@ test_shared_out (void)
           const MienTensor *got = mien_context_value (context, y);
           if (want == NULL) {
             want = mien_tensor_dup (got);
-            g_assert_cmpfloat (distance (plain, want), <, (precision == 1 && level >= MIEN_CPU_BF16 ? 0.05 : 1e-4) * size);
+            g_assert_cmpfloat (distance (plain, want), <, (precision == 1 && mien_cpu_has_bf16 (level) ? 0.05 : 1e-4) * size);
           }
           g_assert_cmpmem (want->data, want->n_elems * sizeof (float), got->data, got->n_elems * sizeof (float));
         }
@@ -419,14 +421,14 @@ test_same_answers (void)
   run (&net, (MienPlanOptions) { .cpu = MIEN_CPU_C, .no_passes = TRUE }, x, want);
   for (int level = 0; level <= (int) mien_cpu_detect (); level++) {
     for (int precision = 0; precision < 2; precision++) {
-      const gboolean rounded = precision == 1 && level >= MIEN_CPU_BF16;
+      const gboolean rounded = precision == 1 && mien_cpu_has_bf16 (level);
       run (&net, (MienPlanOptions) { .cpu = (MienCpuLevel) level, .precision = (MienPrecision) precision, .threads = level % 2 ? threads : NULL }, x, got);
       for (int i = 0; i < N_WANTED; i++) {
         const double difference = distance (want[i], got[i]);
         g_test_message ("level %s precision %d value %d: %g", mien_cpu_level_name (level), precision, i, difference);
         /* Values are of the order of 1: f32 keeps five digits through a few layers, bfloat16 two. */
         g_assert_cmpfloat (difference, <, rounded ? 0.03 : 2e-5);
-        if (rounded) /* or bfloat16 was not used at all */
+        if (rounded && mien_cpu_bf16_pays (level)) /* or bfloat16 was not used at all */
           g_assert_cmpfloat (difference, >, 1e-5);
         mien_tensor_unref (got[i]);
       }
@@ -437,6 +439,62 @@ test_same_answers (void)
   mien_threads_free (threads);
   g_rand_free (net.random);
   mien_graph_unref (net.graph);
+}
+
+/* Every form that the kernels have, whether or not a plan would choose it on this processor. */
+static void
+test_forms (void)
+{
+  static const struct {
+    MienPassesForm form;
+    double least, most; /* distance from the plain graph, of the largest result */
+  } cases[] = {
+    { { MIEN_BLOCK_F32, MIEN_BLOCK_F32, FALSE, FALSE }, 0, 1e-5 },
+    { { MIEN_BLOCK_F32, MIEN_BLOCK_F32, TRUE, TRUE }, 1e-4, 0.02 },
+    { { MIEN_BLOCK_BF16, MIEN_BLOCK_BF16, TRUE, TRUE }, 1e-3, 0.03 },
+    { { MIEN_BLOCK_TILES, MIEN_BLOCK_F32, TRUE, TRUE }, 1e-3, 0.03 },
+  };
+  const MienShape in = mien_shape (4, 1, 1, 24, 24), w = mien_shape (2, 20, 96 * 6 * 6);
+  MienKernels kernels;
+
+  mien_kernels_init (&kernels, mien_cpu_detect ());
+  const int lanes[] = { [MIEN_BLOCK_F32] = kernels.blocked.lanes, [MIEN_BLOCK_BF16] = kernels.blocked_bf16.lanes, [MIEN_BLOCK_TILES] = kernels.blocked_tiles.lanes };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    const MienPassesForm *form = &cases[i].form;
+    Net net = { mien_graph_new ("test", 13), g_rand_new_with_seed (7) };
+    g_autoptr (MienTensor) x = mien_tensor_new (MIEN_F32, &in);
+    const MienTensor *const inputs[] = { x };
+    g_autoptr (GError) error = NULL;
+    int y = unary (&net, "Relu", conv (&net, mien_graph_add_input (net.graph, "x", MIEN_F32, &in), 1, 48, 3, 1, 1, TRUE));
+    double size = 0;
+
+    y = unary (&net, "Relu", conv (&net, y, 48, 64, 3, 2, 1, TRUE));
+    y = unary (&net, "Relu", conv (&net, y, 64, 96, 3, 2, 1, TRUE));
+    y = unary (&net, "Relu", conv (&net, y, 96, 96, 3, 1, 1, TRUE));
+    const int dense[] = { unary (&net, "Flatten", y), weights (&net, &w, 0.03, 0) };
+    y = mien_graph_op (net.graph, "", "Gemm", NULL, dense, 2);
+    mien_node_set_int (mien_graph_producer (net.graph, y), "transB", 1);
+    mien_graph_add_output (net.graph, y);
+    fill (&net, x);
+    g_autoptr (MienTensor) want = run_plainly (&net, &in, inputs, y);
+    for (gsize k = 0; k < want->n_elems; k++)
+      size = MAX (size, fabs ((double) mien_tensor_f32 (want)[k]));
+    mien_passes_run (net.graph, NULL, 0, form);
+    if (lanes[form->blocking] > 0) {
+      const MienPlanOptions options = { .cpu = mien_cpu_detect (), .no_passes = TRUE };
+      g_autoptr (MienPlan) plan = mien_plan_new (net.graph, &in, &options, &error);
+      g_assert_no_error (error);
+      g_autoptr (MienContext) context = mien_context_new (plan, &error);
+      g_assert_true (mien_context_run (context, inputs, &error));
+      const double difference = distance (want, mien_context_value (context, y)) / size;
+      g_test_message ("form %d: %g", (int) i, difference);
+      g_assert_cmpfloat (difference, <=, cases[i].most);
+      if (!form->narrow || mien_cpu_has_bf16 (mien_cpu_detect ()))
+        g_assert_cmpfloat (difference, >=, cases[i].least);
+    }
+    g_rand_free (net.random);
+    mien_graph_unref (net.graph);
+  }
 }
 
 /* Blocked tensors have five dimensions; a picture that has five is not one of them. */
@@ -528,6 +586,7 @@ main (int argc, char **argv)
   g_test_add_func ("/passes/same-bits", test_same_bits);
   g_test_add_func ("/passes/shared-out", test_shared_out);
   g_test_add_func ("/passes/empty-batch", test_empty_batch);
+  g_test_add_func ("/passes/forms", test_forms);
   g_test_add_func ("/passes/large-dense", test_large_dense);
   g_test_add_func ("/passes/five-dimensions", test_five_dimensions);
   return g_test_run ();

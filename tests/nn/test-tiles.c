@@ -92,7 +92,8 @@ test_choice (void)
       size += pow (mien_tensor_f32 (f32)[k], 2);
     }
     g_assert_cmpfloat (sqrt (error / size), <, 0.02); /* half of it from tiles of 4 x 4 */
-    g_assert_cmpfloat (sqrt (error / size), >, 1e-5);
+    if (cases[i].tiles || mien_cpu_bf16_pays (MIEN_CPU_BF16))
+      g_assert_cmpfloat (sqrt (error / size), >, 1e-5);
   }
   mien_threads_free (threads);
 }

@@ -70,7 +70,7 @@ shape_of_group (const MienBackwardOp *self, const MienBlockedShape *all, int gro
 static MienWinogradKind
 winograd_kind (const MienBackwardOp *self, const MienBlockedShape *shape)
 {
-  return self->winograd != NULL ? mien_winograd_choose (self->winograd, shape) : (MienWinogradKind) { 0 };
+  return self->winograd != NULL ? mien_winograd_choose (self->winograd, shape, FALSE) : (MienWinogradKind) { 0 };
 }
 
 /* What lies behind them is asked for in advance by all threads, and so must be written by none. */

@@ -11,7 +11,7 @@
  *
  * A blocked tensor has rank 5: [N][C / lanes][H + 2 halo][W + 2 halo][lanes]. Attributes besides those of the plain operator: channels
  * (of X, as in the model), x_halo, y_halo, residual_halo, bf16 (1: blocked values are
- * bfloat16), tiles (1: in blocks for tile registers), mien.lo, mien.hi. */
+ * bfloat16), tiles (1: in blocks for tile registers), narrow (1: weights may be bfloat16 even if values are not), mien.lo, mien.hi. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -240,7 +240,7 @@ prepare_conv (MienOpCtx *ctx, State *state, MienOpPrep *prep, GError **error)
   state->work *= shape->c;
   state->winograd = kernels->bf16 ? &ctx->kernels->winograd_bf16 : &ctx->kernels->winograd;
   if (kernels->lanes == state->winograd->lanes && !is (ctx, "BlockedConvMean")) /* not on tiles */
-    state->kind = mien_winograd_choose (state->winograd, shape);
+    state->kind = mien_winograd_choose (state->winograd, shape, mien_blocked_op_attr (ctx, "narrow") != 0);
   if (state->kind.rows == 0) {
     state->packed = mien_pages_take (ctx->pages, mien_blocked_conv_size (kernels, shape) * mien_type_size (mien_blocked_op_type (ctx)));
     if (shape->pool)

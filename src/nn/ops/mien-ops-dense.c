@@ -3,8 +3,8 @@
  *
  *   BlockedDense (X, W, B?) -> Y     X[M][K] f32, or blocked: then a picture is a row, in the order of its plain form; Y[M][N] f32
  *
- * Attributes: transB (W is [N][K]), bf16 (1: weights and X are bfloat16; weights of 8 bits where one picture would take longer to read them than to
- * multiply), mien.lo, mien.hi; and where X is blocked channels, x_halo. The weights of a blocked X are put into its order, with zeros where its border and
+ * Attributes: transB (W is [N][K]), narrow (1: weights are bfloat16 where that is faster, and X is rounded to it; weights of 8 bits where one picture would take longer to
+ * read them than to multiply), mien.lo, mien.hi; and where X is blocked channels, x_halo, bf16 (X is bfloat16). The weights of a blocked X are put into its order, with zeros where its border and
  * its spare channels lie, so that it is read as it is. */
 #include "mien-config.h"
 
@@ -13,7 +13,10 @@
 #include "nn/mien-kernels.h"
 #include "nn/ops/mien-ops.h"
 
-enum { CACHED_BYTES = 1024 * 1024 }; /* of bfloat16 weights: what a second cache may keep from run to run */
+enum {
+  CACHED_BYTES = 1024 * 1024, /* of bfloat16 weights: what a second cache may keep from run to run */
+  FEW_ROWS = 8,
+};
 
 typedef struct {
   MienDenseShape shape;
@@ -37,11 +40,6 @@ is_blocked (const MienOpCtx *ctx)
   return attr (ctx, "channels") != 0;
 }
 
-static const MienDenseKernels *
-kernels_of (const MienOpCtx *ctx)
-{
-  return attr (ctx, "bf16") != 0 ? &ctx->kernels->dense_bf16 : &ctx->kernels->dense;
-}
 
 /* Rows, columns, and the length of a row as it lies in memory and as in the model. */
 static gboolean
@@ -110,11 +108,21 @@ order_of (const MienOpCtx *ctx)
   return order;
 }
 
+/* Products of bfloat16 may be slower than those of f32: a few rows are bound by reading the weights even so. */
+static const MienDenseKernels *
+kernels_of (const MienOpCtx *ctx, const MienDenseShape *shape)
+{
+  const gboolean narrow = attr (ctx, "narrow") != 0 && ctx->kernels->dense_bf16.width > 0 &&
+                          (mien_cpu_bf16_pays (ctx->kernels->cpu) || ctx->in[0]->type == MIEN_BF16 || shape->m <= FEW_ROWS);
+
+  return narrow ? &ctx->kernels->dense_bf16 : &ctx->kernels->dense;
+}
+
 /* One picture meets every weight once. With several, or with less to read, multiplying is what takes long. */
 static gboolean
 suits_int8 (const MienOpCtx *ctx, const MienDenseShape *shape)
 {
-  return attr (ctx, "bf16") != 0 && ctx->kernels->dense_int8.width > 0 && shape->m == 1 && (gsize) shape->k * shape->n * 2 > CACHED_BYTES;
+  return attr (ctx, "narrow") != 0 && ctx->kernels->dense_int8.width > 0 && shape->m == 1 && (gsize) shape->k * shape->n * 2 > CACHED_BYTES;
 }
 
 static void
@@ -149,16 +157,15 @@ static gboolean
 prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
   State *state = g_new0 (State, 1);
-  const MienDenseKernels *kernels = kernels_of (ctx);
   const gint64 columns = ctx->in[1]->shape.dim[1];
   const gboolean trans_b = attr (ctx, "transB") != 0;
   gint64 length;
 
   prep->state = state;
   prep->free_state = g_free;
-  state->kernels = kernels;
   if (!read_dense (ctx, &state->shape, &length, error))
     return FALSE;
+  const MienDenseKernels *kernels = state->kernels = kernels_of (ctx, &state->shape);
   state->step_k = trans_b ? 1 : columns;
   state->step_n = trans_b ? columns : 1;
   if (suits_int8 (ctx, &state->shape)) {
@@ -176,7 +183,7 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   state->order = NULL;
   if (!packed)
     return FALSE;
-  state->round = kernels->bf16 && !is_blocked (ctx);
+  state->round = kernels->bf16 && ctx->in[0]->type == MIEN_F32;
   if (state->round)
     prep->scratch_bytes += state->shape.m * row_length (&state->shape) * sizeof (unsigned short);
   return TRUE;
