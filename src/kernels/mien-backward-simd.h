@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The kernels of mien-backward.h written once with the compiler's vector types, like mien-blocked-simd.h: a file per instruction set sets
- * LANES, WIDTH, GROUP, REGISTERS, BF16, TILES and NAME(x) as there and includes this. With TILES, conv_grad is x86/mien-backward-tiles.h's.
+ * LANES, WIDTH, GROUP, REGISTERS, BF16, PAIRS, TILES and NAME(x) as there and includes this. With TILES, conv_grad is x86/mien-backward-tiles.h's.
  *
  * The gradient of weights sums over pixels. A tile keeps a few blocks of output channels x a few input channels of one tap in registers
  * and walks along the pixels: a vector of dy for each block, one broadcast value of x for each input channel. bfloat16 products take two
- * pixels at once, so neighbours are laid in pairs first, x[j] with x[j + stride] and dy[2 j] with dy[2 j + 1]. */
+ * pixels at once, so neighbours are laid in pairs first, x[j] with x[j + stride] and dy[2 j] with dy[2 j + 1]; with PAIRS 0 both are widened first. */
 #include "kernels/mien-backward.h"
 #include "kernels/mien-lanes-simd.h"
 
@@ -22,7 +22,7 @@ enum { VECTORS = LANES / WIDTH }; /* of a pixel */
 #if !TILES
 enum {
   STRIP = 64,                 /* steps along the pixels between two visits to the sums in memory: their dy stays in the first cache */
-  CHUNK_BYTES = 384 * 1024,   /* of pairs laid out at once: stays in the second cache */
+  CHUNK_BYTES = 384 * 1024,   /* of units laid out at once: stays in the second cache */
 };
 
 static int
@@ -206,7 +206,7 @@ grad_tile (const Strip *strip, const int G, const int C, float *dw)
         const Vec value = splat (from[c]);
 #pragma GCC unroll 4
         for (int g = 0; g < G; g++)
-#if BF16
+#if PAIRS
           acc[g][c] = (Vec) _mm512_dpbf16_ps ((__m512) acc[g][c], (__m512bh) value, (__m512bh) grads[g]);
 #else
           acc[g][c] += value * grads[g];
@@ -284,9 +284,14 @@ grad_strips (const MienBlockedShape *shape, const float *x, const float *dy, Str
 }
 
 #if BF16
+/* A unit of the pixels of a step: two of them, or one. */
 INLINE void
-write_pairs (float *to, const Elem *even, const Elem *odd)
+lay_out_unit (float *to, const Elem *even, const Elem *odd)
 {
+#if !PAIRS
+  store (to, read_elems (even));
+  return;
+#endif
   const __m512i a = _mm512_cvtepu16_epi32 (_mm256_loadu_si256 ((const __m256i *) even));
   const __m512i b = odd != NULL ? _mm512_slli_epi32 (_mm512_cvtepu16_epi32 (_mm256_loadu_si256 ((const __m256i *) odd)), 16) : _mm512_setzero_si512 ();
 
@@ -296,39 +301,39 @@ write_pairs (float *to, const Elem *even, const Elem *odd)
 static void
 conv_grad (const MienBlockedShape *shape, const void *x, const void *dy, int first, int end, void *scratch, float *dw)
 {
-  const int c_blocks = blocks_of (shape->c), k_blocks = blocks_of (shape->k), n_steps = (shape->q + 1) / 2;
+  const int c_blocks = blocks_of (shape->c), k_blocks = blocks_of (shape->k), n_steps = (shape->q + PAIRS) / (1 + PAIRS);
   const int x_h = shape->h + 2 * shape->x_halo, x_w = shape->w + 2 * shape->x_halo;
   const ptrdiff_t x_picture = (ptrdiff_t) c_blocks * x_h * x_w * LANES, dy_picture = (ptrdiff_t) k_blocks * shape->p * n_steps * LANES;
   const int fit = (int) (CHUNK_BYTES / ((x_picture + dy_picture) * (ptrdiff_t) sizeof (float))), at_once = fit < 1 ? 1 : fit > 16 ? 16 : fit;
-  float *x_pairs = scratch, *dy_pairs = x_pairs + at_once * x_picture;
+  float *x_units = scratch, *dy_units = x_units + at_once * x_picture;
   const Strip strip = {
     .x_row = (ptrdiff_t) x_w * LANES * shape->stride_h,
     .x_picture = x_picture,
     .dy_row = (ptrdiff_t) n_steps * LANES,
     .dy_picture = dy_picture,
     .dy_block = (ptrdiff_t) shape->p * n_steps * LANES,
-    .x_step = (ptrdiff_t) 2 * shape->stride_w * LANES,
+    .x_step = (ptrdiff_t) (1 + PAIRS) * shape->stride_w * LANES,
     .n_steps = n_steps,
     .n_rows = shape->p,
   };
 
   for (; first < end; first += at_once) {
     const int now = end - first < at_once ? end - first : at_once;
-    float *to = x_pairs;
+    float *to = x_units;
     for (int line = 0; line < now * c_blocks * x_h; line++) {
       const Elem *from = (const Elem *) x + first * x_picture + (ptrdiff_t) line * x_w * LANES;
       for (int j = 0; j < x_w; j++, to += LANES)
-        write_pairs (to, from + j * LANES, j + shape->stride_w < x_w ? from + (j + shape->stride_w) * LANES : NULL);
+        lay_out_unit (to, from + j * LANES, j + shape->stride_w < x_w ? from + (j + shape->stride_w) * LANES : NULL);
     }
-    to = dy_pairs;
+    to = dy_units;
     for (int i = 0; i < now * k_blocks; i++) {
       for (int p = 0; p < shape->p; p++) {
         const Elem *from = (const Elem *) dy + offset_of (k_blocks, shape->p, shape->q, shape->y_halo, first, i, p);
         for (int j = 0; j < n_steps; j++, to += LANES)
-          write_pairs (to, from + 2 * j * LANES, 2 * j + 1 < shape->q ? from + (2 * j + 1) * LANES : NULL);
+          lay_out_unit (to, from + (1 + PAIRS) * j * LANES, 2 * j + 1 < shape->q ? from + (2 * j + 1) * LANES : NULL);
       }
     }
-    grad_strips (shape, x_pairs, dy_pairs, strip, now, dw);
+    grad_strips (shape, x_units, dy_units, strip, now, dw);
   }
 }
 #else

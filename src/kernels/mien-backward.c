@@ -37,6 +37,16 @@ mien_backward_kernels_init_bf16 (MienBackwardKernels *self, MienCpuLevel cpu)
 }
 
 void
+mien_backward_kernels_init_widened (MienBackwardKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienBackwardKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu >= MIEN_CPU_BF16)
+    mien_backward_kernels_init_avx512widened (self);
+#endif
+}
+
+void
 mien_backward_kernels_init_tiles (MienBackwardKernels *self, MienCpuLevel cpu)
 {
   *self = (MienBackwardKernels) { 0 };
@@ -52,7 +62,7 @@ mien_backward_scratch (const MienBackwardKernels *self, const MienBlockedShape *
 {
   const size_t c_blocks = (shape->c + self->lanes - 1) / self->lanes, k_blocks = (shape->k + self->lanes - 1) / self->lanes;
   const size_t x = c_blocks * (shape->h + 2 * shape->x_halo) * (shape->w + 2 * shape->x_halo);
-  const size_t dy = k_blocks * shape->p * ((shape->q + 1) / 2);
+  const size_t dy = k_blocks * shape->p * shape->q; /* in pairs it is half */
   const size_t picture = (x + dy) * self->lanes * sizeof (float), chunk = (size_t) 384 * 1024;
 
   if (self->tile_scratch != NULL)

@@ -70,6 +70,7 @@ void mien_backward_unpack_stem (const MienBlockedKernels *blocked, const MienBlo
 
 void mien_backward_kernels_init (MienBackwardKernels *self, MienCpuLevel cpu);      /* f32 */
 void mien_backward_kernels_init_bf16 (MienBackwardKernels *self, MienCpuLevel cpu); /* lanes 0 below level bf16 */
+void mien_backward_kernels_init_widened (MienBackwardKernels *self, MienCpuLevel cpu); /* as mien_blocked_kernels_init_widened() */
 
 /* For the tensors of mien_blocked_kernels_init_tiles(); lanes 0 below level amx. */
 void mien_backward_kernels_init_tiles (MienBackwardKernels *self, MienCpuLevel cpu);

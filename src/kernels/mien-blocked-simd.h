@@ -6,6 +6,7 @@
  *   REGISTERS 16 with a GROUP of 4: few sums a tile; when not set, 32 for 4 and 16 for 2
  *   NAME(x)   name of function x
  *   BF16      1: activations and the weights of conv are bfloat16, sums stay f32 (needs AVX-512 BF16); 0: everything is f32
+ *   PAIRS     as mien-lanes-simd.h says
  *   TILES     1: conv computes on tile registers, x86/mien-blocked-tiles.h; 0 when not set
  * and includes this. A tile keeps GROUP x 6 (or fewer blocks x more pixels) sums in registers: for every input channel it loads GROUP
  * vectors of weights and multiplies them with one broadcast value a pixel. */
@@ -86,8 +87,9 @@ start_tile (const Row *row, const int G, const int QT, Vec acc[4][12], int q)
 /* How many sums a tile keeps for each of its results, so that the additions of small tiles wait for each other less. */
 #define PARTS(G, QT) ((G) * (QT) >= 6 ? 1 : (G) * (QT) >= 3 ? 2 : 4)
 
-#if BF16
-enum { STEP = 2 }; /* input channels that are multiplied at once */
+enum { STEP = 1 + BF16 }; /* input channels whose weights lie together */
+
+#if PAIRS
 typedef __m512bh Weights;
 
 INLINE Weights
@@ -101,8 +103,7 @@ multiply_add (Vec sum, const Elem *x, Weights w)
 {
   return (Vec) _mm512_dpbf16_ps ((__m512) sum, (__m512bh) _mm512_set1_epi32 (*(const PairU *) x), w);
 }
-#else
-enum { STEP = 1 };
+#elif !BF16
 typedef Vec Weights;
 #define load_weights load
 
@@ -113,6 +114,26 @@ multiply_add (Vec sum, const Elem *x, Weights w)
 }
 #endif
 
+#if BF16 && !PAIRS
+INLINE void
+conv_step (const int G, const int QT, const ptrdiff_t step, Vec acc[4][12], const Elem *x, const Elem *w)
+{
+#pragma GCC unroll 2
+  for (int which = 0; which < 2; which++) {
+    Vec weights[4];
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+      weights[g] = widen (load ((const float *) (const void *) (w + g * STEP * LANES)), which);
+#pragma GCC unroll 12
+    for (int i = 0; i < QT; i++) {
+      const Vec value = widen ((Vec) _mm512_set1_epi32 (*(const PairU *) (x + i * step)), which);
+#pragma GCC unroll 4
+      for (int g = 0; g < G; g++)
+        acc[g][i] += value * weights[g];
+    }
+  }
+}
+#else
 INLINE void
 conv_step (const int G, const int QT, const ptrdiff_t step, Vec acc[4][12], const Elem *x, const Elem *w)
 {
@@ -127,6 +148,7 @@ conv_step (const int G, const int QT, const ptrdiff_t step, Vec acc[4][12], cons
     for (int g = 0; g < G; g++)
       acc[g][i] = multiply_add (acc[g][i], x + i * step, weights[g]);
 }
+#endif
 
 /* G blocks of channels x QT pixels; pixels of x are step floats apart. */
 INLINE void

@@ -47,6 +47,17 @@ mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu)
 }
 
 void
+mien_blocked_kernels_init_widened (MienBlockedKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienBlockedKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_BF16)
+    return;
+  mien_blocked_kernels_init_avx512widened (self);
+#endif
+}
+
+void
 mien_blocked_kernels_init_tiles (MienBlockedKernels *self, MienCpuLevel cpu)
 {
   *self = (MienBlockedKernels) { 0 };

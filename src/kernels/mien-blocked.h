@@ -143,6 +143,10 @@ float mien_bf16_to_float (unsigned short x);
 void mien_blocked_kernels_init (MienBlockedKernels *self, MienCpuLevel cpu);      /* f32 */
 void mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu); /* lanes 0 below level bf16 */
 
+/* bfloat16 in memory, in the same layouts, that is multiplied as f32: where pairs of products do not pay (mien_cpu_bf16_pays()). Lanes 0 below level
+ * bf16. */
+void mien_blocked_kernels_init_widened (MienBlockedKernels *self, MienCpuLevel cpu);
+
 /* bfloat16 with 32 channels a block, conv on tile registers; lanes 0 below level amx. Where most layers have 16 channels or fewer, half of every
  * block is spare and the kernels of level bf16 are the better ones. */
 void mien_blocked_kernels_init_tiles (MienBlockedKernels *self, MienCpuLevel cpu);

@@ -27,8 +27,8 @@ DEFINE_ROW (depth_2, depth_tile, 1, 12, 2 * LANES)
 DEFINE_ROW (depth_n, depth_tile, 1, 12, row->shape->stride_w * LANES)
 
 /* Windows of 3 x 3 pixels side by side. The columns of three rows of x go by, each is read once for the three results that it is part of,
- * and the weights stay in registers. bfloat16: the weights too, and rows of the window are multiplied in pairs. */
-#if BF16
+ * and the weights stay in registers. PAIRS: the weights are bfloat16, too, and rows of the window are multiplied in pairs. */
+#if PAIRS
 enum { COLUMN = 2 };
 typedef __m512bh Part;
 
@@ -71,13 +71,15 @@ read_column (const Elem *x, ptrdiff_t x_row, Part column[COLUMN])
 {
 #pragma GCC unroll 3
   for (int r = 0; r < 3; r++)
-    column[r] = load (x + r * x_row);
+    column[r] = read_elems (x + r * x_row);
 }
 
 INLINE void
 read_column_weights (const float *w, Part column[COLUMN])
 {
-  read_column (w, 3 * LANES, column);
+#pragma GCC unroll 3
+  for (int r = 0; r < 3; r++)
+    column[r] = load (w + r * 3 * LANES);
 }
 
 INLINE Vec

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Vectors of WIDTH floats and elements of blocked tensors (float, or bfloat16 where BF16 is 1): what the kernels of mien-blocked-simd.h,
  * mien-winograd-simd.h and mien-backward-simd.h share. A file per instruction set sets LANES and BF16 before, and WIDTH, the floats in a vector
- * register, where a block of LANES channels is more than one of them. */
+ * register, where a block of LANES channels is more than one of them. PAIRS 0 with BF16 1: bfloat16 is widened to f32 where it is multiplied, instead of
+ * two products at once (needs AVX-512 BF16 even so, for rounding). */
 #pragma once
 
 #include "kernels/mien-blocked.h"
@@ -14,6 +15,9 @@
 
 #ifndef WIDTH
 #define WIDTH LANES
+#endif
+#ifndef PAIRS
+#define PAIRS BF16
 #endif
 
 typedef float Vec __attribute__ ((vector_size (WIDTH * 4)));
@@ -89,17 +93,11 @@ write_zipped (void *y, Vec first, Vec second)
 }
 #endif
 
-/* What write_zipped() wrote: the first, the second of each pair. */
+/* The first (0) or second (1) of each pair that write_zipped() wrote. */
 INLINE Vec
-widen_first (Vec pairs)
+widen (Vec pairs, int which)
 {
-  return (Vec) ((VecW) pairs << 16);
-}
-
-INLINE Vec
-widen_second (Vec pairs)
-{
-  return (Vec) ((VecW) pairs & 0xffff0000u);
+  return which == 0 ? (Vec) ((VecW) pairs << 16) : (Vec) ((VecW) pairs & 0xffff0000u);
 }
 
 INLINE Vec

@@ -31,10 +31,10 @@ INLINE Vec
 add_weights (Vec sum, const float *x, const Elem *w)
 {
 #if BF16
-  const __m512i pairs = _mm512_loadu_si512 (w);
+  const Vec pairs = load ((const float *) (const void *) w);
 
-  sum += splat (x[0]) * (Vec) _mm512_slli_epi32 (pairs, 16);
-  return sum + splat (x[1]) * (Vec) _mm512_and_si512 (pairs, _mm512_set1_epi32 ((int) 0xffff0000));
+  sum += splat (x[0]) * widen (pairs, 0);
+  return sum + splat (x[1]) * widen (pairs, 1);
 #else
   return sum + splat (*x) * load (w);
 #endif

@@ -106,7 +106,7 @@ static const StemFn stem_rows[][2][2] = { /* by group, pool, stride */
 #endif
 };
 
-#if BF16 && LANES == WIDTH
+#if PAIRS && LANES == WIDTH
 #include "kernels/mien-stem-pairs-simd.h"
 #define HAS_STEM_PAIRS 1
 #else

@@ -67,12 +67,12 @@ transform_columns (const MienWinogradGradBlock *block, const int size, const boo
     transform_pixels (size, is_x, from, row_step, n_rows, n_columns, half);
 }
 
-/* Parts of the tiles of a block of channels; two tiles lie together in bfloat16. */
+/* Parts of the tiles of a block of channels; with PAIRS two tiles lie together. */
 INLINE void
 write_parts (const MienWinogradGradBlock *block, const int size, const bool is_x, int channel)
 {
   const MienBlockedShape *shape = block->shape;
-  const int wide = size + 2, across = is_x ? wide : size, together = 1 + BF16, n_steps = (block->n_tiles + together - 1) / together;
+  const int wide = size + 2, across = is_x ? wide : size, together = 1 + PAIRS, n_steps = (block->n_tiles + together - 1) / together;
   const ptrdiff_t vec = LANES * 4, part_step = (ptrdiff_t) mien_winograd_grad_part (blocks_of (is_x ? shape->c : shape->k), n_steps) * vec;
   char *to = (char *) (is_x ? block->v : block->z) + (ptrdiff_t) channel * n_steps * vec;
   Place at = place_of (shape, size, size, block->tile);
@@ -92,7 +92,7 @@ write_parts (const MienWinogradGradBlock *block, const int size, const bool is_x
 #pragma GCC unroll 6
       for (int c = 0; c < wide; c++) {
         char *part = to + (r * wide + c) * part_step;
-#if BF16
+#if PAIRS
         write_zipped (part, parts[0][c], parts[1][c]);
 #else
         store ((float *) (void *) part, parts[0][c]);
@@ -137,7 +137,7 @@ grad_product (const int G, int n_steps, const char *v, const char *z, float *m, 
   for (int i = 0; i < 2 * GRAD_ROWS; i += 64 / (4 * LANES))
     __builtin_prefetch (m + (2 * GRAD_ROWS + i) * LANES, 1);
   for (int step = 0; step < n_steps; step++, v += LANES * 4, z += LANES * 4) {
-#if BF16
+#if PAIRS
     const __m512bh v0 = (__m512bh) _mm512_loadu_si512 (v), v1 = G > 1 ? (__m512bh) _mm512_loadu_si512 (v + v_block) : v0;
 #pragma GCC unroll 16
     for (int i = 0; i < GRAD_ROWS; i++) {
@@ -178,7 +178,7 @@ grad_product_2 (int n_steps, const char *v, const char *z, float *m, bool add)
 static void
 grad_products (const MienWinogradGradBlock *block)
 {
-  const int n_c = blocks_of (block->shape->c), n_k = blocks_of (block->shape->k), n_steps = (block->n_tiles + BF16) / (1 + BF16);
+  const int n_c = blocks_of (block->shape->c), n_k = blocks_of (block->shape->k), n_steps = (block->n_tiles + PAIRS) / (1 + PAIRS);
   const ptrdiff_t vec = LANES * 4, v_part = (ptrdiff_t) mien_winograd_grad_part (n_c, n_steps) * vec, z_part = (ptrdiff_t) mien_winograd_grad_part (n_k, n_steps) * vec;
   const int parts = (block->size + 2) * (block->size + 2);
   float *m = block->m;

@@ -34,7 +34,7 @@ tiles_of_picture (const MienBlockedShape *shape, int size)
 static Job
 job_of (const MienWinogradKernels *self, const MienBlockedShape *shape, int size, int n_threads)
 {
-  const int n_c = (shape->c + self->lanes - 1) / self->lanes, n_k = (shape->k + self->lanes - 1) / self->lanes, together = self->bf16 ? 2 : 1;
+  const int n_c = (shape->c + self->lanes - 1) / self->lanes, n_k = (shape->k + self->lanes - 1) / self->lanes, together = self->pairs ? 2 : 1;
   const size_t vec = self->lanes * sizeof (float);
   Job job = { .kernels = self, .shape = shape, .size = size };
 

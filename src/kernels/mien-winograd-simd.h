@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The kernels of mien-winograd.h written once with the compiler's vector types; a file per instruction set sets LANES, NAME and BF16 as
+/* The kernels of mien-winograd.h written once with the compiler's vector types; a file per instruction set sets LANES, NAME, BF16 and PAIRS as
  * for mien-blocked-simd.h, and
  *   MOST      tiles whose products with 2 blocks of output channels fit the registers: 2 x MOST sums, 2 vectors of weights, 1 value */
 #include "kernels/mien-pack-simd.h"
@@ -279,7 +279,7 @@ multiply_tiles (const bool narrow, const bool bf16, const int G, const int T, in
         __builtin_prefetch (u + AHEAD * G * LANES + LANES);
 #pragma GCC unroll 2
       for (int which = 0; which < 2; which++) {
-        const Vec w0 = which == 0 ? widen_first (u0) : widen_second (u0), w1 = which == 0 ? widen_first (u1) : widen_second (u1);
+        const Vec w0 = widen (u0, which), w1 = widen (u1, which);
 #pragma GCC unroll 16
         for (int i = 0; i < T; i++) {
           const Vec value = splat (v[i * LANES + l + which]);
@@ -345,8 +345,8 @@ typedef void (*MultiplyFn) (int n_channels, const void *v, ptrdiff_t v_block, co
 
 DEFINE_MULTIPLIES (multiply_, false, false, 1)
 DEFINE_MULTIPLIES (multiply_, false, false, 2)
-DEFINE_MULTIPLIES (multiply_narrow_, true, BF16, 1)
-DEFINE_MULTIPLIES (multiply_narrow_, true, BF16, 2)
+DEFINE_MULTIPLIES (multiply_narrow_, true, PAIRS, 1)
+DEFINE_MULTIPLIES (multiply_narrow_, true, PAIRS, 2)
 
 static const MultiplyFn multiplies[2][2][MOST] = { /* by U's type, group */
   { LIST_MULTIPLIES (multiply_, 1), LIST_MULTIPLIES (multiply_, 2) },
@@ -520,14 +520,14 @@ compute_outputs (const MienWinogradBlock *block, const int rows, const int colum
 
 #include "kernels/mien-winograd-grad-simd.h"
 
-/* The kinds that mien_winograd_choose() knows: with bfloat16 activations V is what U is, else V is f32. */
+/* The kinds that mien_winograd_choose() knows: with PAIRS V is what U is, else V is f32. */
 #define SWITCH_KIND(CALL, subject, kind, ...)                  \
-  if (BF16 && (kind).narrow && (kind).rows != (kind).columns)  \
-    CALL (subject, 2, 4, true, BF16, __VA_ARGS__);             \
+  if (PAIRS && (kind).narrow && (kind).rows != (kind).columns)  \
+    CALL (subject, 2, 4, true, PAIRS, __VA_ARGS__);             \
   else if ((kind).narrow && (kind).rows == 2)                  \
-    CALL (subject, 2, 2, true, BF16, __VA_ARGS__);             \
+    CALL (subject, 2, 2, true, PAIRS, __VA_ARGS__);             \
   else if ((kind).narrow)                                      \
-    CALL (subject, 4, 4, true, BF16, __VA_ARGS__);             \
+    CALL (subject, 4, 4, true, PAIRS, __VA_ARGS__);             \
   else if ((kind).rows == 2)                                   \
     CALL (subject, 2, 2, false, false, __VA_ARGS__);           \
   else                                                         \
@@ -554,5 +554,5 @@ outputs (const MienWinogradBlock *block, int first, int end)
 void
 NAME (winograd_kernels_init) (MienWinogradKernels *self)
 {
-  *self = (MienWinogradKernels) { LANES, GROUP, BF16, weights, inputs, outputs, grad_tiles, grad_products, grad_weights };
+  *self = (MienWinogradKernels) { LANES, GROUP, BF16, PAIRS, weights, inputs, outputs, grad_tiles, grad_products, grad_weights };
 }

@@ -65,6 +65,17 @@ mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu)
 #endif
 }
 
+void
+mien_winograd_kernels_init_widened (MienWinogradKernels *self, MienCpuLevel cpu)
+{
+  *self = (MienWinogradKernels) { 0 };
+#if MIEN_HAVE_X86
+  if (cpu < MIEN_CPU_BF16)
+    return;
+  mien_winograd_kernels_init_avx512widened (self);
+#endif
+}
+
 static int
 round_up (int n, int step)
 {
@@ -126,7 +137,7 @@ mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *
 }
 
 /* Microseconds, roughly: measured on one core of Zen 5 with AVX-512, 250 GFLOP/s; other widths of vector take in proportion. The direct
- * kernel runs near the peak, products of tiles too; transforming an element of V or M takes as long as ten multiply-adds. Weights are
+ * kernel runs near the peak (widening bfloat16 costs two fifths), products of tiles too; transforming an element of V or M takes as long as ten multiply-adds. Weights are
  * read from the last cache or memory, and again from the cache for every further block of tiles. With one face wide layers are bound by
  * that: U has 1.8 (2 x 2) or 4 (4 x 4) times as many weights. */
 static double
@@ -135,7 +146,7 @@ cost (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogr
   const double c = shape->c, k = round_up (shape->k, self->lanes), slower = 16.0 / self->lanes;
 
   if (kind.rows == 0)
-    return (slower * 0.0077e-3 * shape->n * shape->p * shape->q + 0.03e-3 * sizeof (float)) * 9 * c * k * (self->bf16 ? 0.5 : 1);
+    return (slower * 0.0077e-3 * shape->n * shape->p * shape->q + 0.03e-3 * sizeof (float)) * 9 * c * k * (self->pairs ? 0.5 : self->bf16 ? 1.4 : 1);
   const Split split = split_of (self, shape, kind, 1);
   return slower * split.n_tiles * parts_of (kind) * (0.008e-3 * c * k * (kind.bf16 ? 0.5 : 1) + 0.075e-3 * (round_up (shape->c, self->lanes) + k)) +
          (0.03e-3 + 0.012e-3 * (split.n_blocks - 1)) * parts_of (kind) * c * k * (kind.narrow ? 2 : 4);
@@ -145,9 +156,9 @@ MienWinogradKind
 mien_winograd_choose (const MienWinogradKernels *self, const MienBlockedShape *shape, bool narrow)
 {
   static const MienWinogradKind kinds[] = { { 2, 2, false, false }, { 4, 4, false, false }, { 2, 2, true, false }, { 4, 4, true, false } };
-  static const MienWinogradKind bf16_kinds[] = { { 2, 2, false, false }, { 4, 4, false, false }, { 2, 2, true, true }, { 2, 4, true, true }, { 4, 4, true, true } };
-  const MienWinogradKind *all = self->bf16 ? bf16_kinds : kinds;
-  const int n_kinds = self->bf16 ? 5 : narrow ? 4 : 2;
+  static const MienWinogradKind pair_kinds[] = { { 2, 2, false, false }, { 4, 4, false, false }, { 2, 2, true, true }, { 2, 4, true, true }, { 4, 4, true, true } };
+  const MienWinogradKind *all = self->pairs ? pair_kinds : kinds;
+  const int n_kinds = self->pairs ? 5 : narrow ? 4 : 2;
   MienWinogradKind best = { 0 };
 
   if (self->lanes == 0 || shape->r != 3 || shape->s != 3 || shape->stride_h != 1 || shape->stride_w != 1 || shape->dilation_h != 1 ||

@@ -10,7 +10,7 @@
  *
  *   V[parts][C / lanes][tiles][lanes]     M[parts][tiles][group * lanes]     U[K / (group * lanes)][parts][C][group * lanes]
  *
- * bfloat16 where activations are, V and U may be, too: products are twice as fast, M and sums stay f32. Pairs of channels lie together:
+ * bfloat16 where activations are, V and U may be, too (pairs): products are twice as fast, M and sums stay f32. Pairs of channels lie together:
  *          U[..][C / 2][group * lanes][2]. A result is then wrong by 1.5 (2 x 2), 2.5 (2 x 4) or 4.5 times (4 x 4) as much as with the direct
  *          kernel on bfloat16, whose own error is small beside that of rounding activations
  * narrow   U alone may be bfloat16, laid out likewise, where activations are f32: with few pictures wide layers are bound by reading it. It is widened as
@@ -56,7 +56,7 @@ typedef void (*MienWinogradWeightsFn) (const MienBlockedShape *shape, MienWinogr
  * channels first .. end - 1. */
 typedef void (*MienWinogradFn) (const MienWinogradBlock *block, int first, int end);
 
-/* Some tiles of size x size of the gradient by weights: V[parts][C / lanes][tiles][lanes] of x, Z[parts][K / lanes][tiles][lanes] of dy, in bfloat16 two tiles
+/* Some tiles of size x size of the gradient by weights: V[parts][C / lanes][tiles][lanes] of x, Z[parts][K / lanes][tiles][lanes] of dy, in bfloat16 (pairs) two tiles
  * together: [tiles / 2][lanes][2]. M[parts][C / (2 lanes)][K][2 lanes], C and K rounded up. */
 typedef struct {
   const MienBlockedShape *shape;
@@ -74,7 +74,8 @@ typedef void (*MienWinogradGradWeightsFn) (const MienBlockedShape *shape, int si
 typedef struct {
   int lanes; /* 0: this level has none */
   int group; /* blocks of output channels that are computed together; the last group may have fewer */
-  bool bf16; /* activations are bfloat16 */
+  bool bf16;  /* activations are bfloat16 */
+  bool pairs; /* and products of V and U, Z may be; else they are f32 */
   MienWinogradWeightsFn weights;
   MienWinogradFn inputs, outputs;
   MienWinogradGradFn grad_tiles, grad_products;
@@ -109,7 +110,7 @@ void mien_winograd_run (const MienWinogradKernels *self, const MienBlockedShape 
  *
  *   dw = G^T [sum over tiles of (A dy tile A^T) * (B^T x tile B)] G
  *
- * takes (m + 2)^2 products instead of 9 m^2. V and Z are bfloat16 where the tensors are: rounding is noise of mean 0 here, which the sum over all tiles
+ * takes (m + 2)^2 products instead of 9 m^2. V and Z are bfloat16 where the tensors are (pairs): rounding is noise of mean 0 here, which the sum over all tiles
  * evens out, so that 4 x 4 serves as well.
  * mien_winograd_grad_tile() is the faster m, 2 or 4; 0: sums without tiles are faster, or the shape is another one.
  * dw depends on the number of threads: each adds up its own pictures. scratch: 64-byte aligned. */
@@ -139,7 +140,8 @@ mien_winograd_m_step (int group, int lanes, int n_tiles)
 }
 
 void mien_winograd_kernels_init (MienWinogradKernels *self, MienCpuLevel cpu);      /* f32 */
-void mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu); /* activations in bfloat16 */
+void mien_winograd_kernels_init_bf16 (MienWinogradKernels *self, MienCpuLevel cpu); /* activations in bfloat16; lanes 0 below level bf16 */
+void mien_winograd_kernels_init_widened (MienWinogradKernels *self, MienCpuLevel cpu); /* the same with products in f32 */
 
 /* G w for tiles of four results in one direction: kernels that do the rest themselves (Pair of mien-blocked.h). */
 void mien_winograd_filter_4 (const float w[3], float u[6]);

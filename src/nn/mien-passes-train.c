@@ -315,7 +315,7 @@ mien_passes_training_form (MienCpuLevel cpu)
   MienKernels kernels;
 
   mien_kernels_init (&kernels, cpu);
-  const MienBlocking vectors = mien_cpu_bf16_pays (kernels.cpu) ? MIEN_BLOCK_BF16 : kernels.backward.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
+  const MienBlocking vectors = kernels.backward_bf16.lanes > 0 ? MIEN_BLOCK_BF16 : kernels.backward.lanes > 0 ? MIEN_BLOCK_F32 : MIEN_BLOCK_NONE;
 
   return (MienPassesForm) { .blocking = kernels.backward_tiles.lanes > 0 ? MIEN_BLOCK_TILES : vectors, .without_tiles = vectors };
 }

@@ -19,7 +19,10 @@ set_up (Fixture *self, gconstpointer data)
 {
   const int code = GPOINTER_TO_INT (data);
 
-  if (code >= 512) {
+  if (code >= 768) {
+    mien_blocked_kernels_init_widened (&self->blocked, code & 0xff);
+    mien_backward_kernels_init_widened (&self->backward, code & 0xff);
+  } else if (code >= 512) {
     mien_blocked_kernels_init_tiles (&self->blocked, code & 0xff);
     mien_backward_kernels_init_tiles (&self->backward, code & 0xff);
   } else if (code >= 256) {
@@ -328,7 +331,12 @@ main (int argc, char **argv)
   static const struct {
     const char *name;
     void (*init) (MienBackwardKernels *self, MienCpuLevel cpu);
-  } forms[] = { { "f32", mien_backward_kernels_init }, { "bf16", mien_backward_kernels_init_bf16 }, { "tiles", mien_backward_kernels_init_tiles } };
+  } forms[] = {
+    { "f32", mien_backward_kernels_init },
+    { "bf16", mien_backward_kernels_init_bf16 },
+    { "tiles", mien_backward_kernels_init_tiles },
+    { "widened", mien_backward_kernels_init_widened },
+  };
 
   g_test_init (&argc, &argv, NULL);
   for (int cpu = 0; cpu <= (int) mien_cpu_detect (); cpu++) {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef enum { CONV, STEM, DEPTH, MAX_POOL, AVERAGE_POOL, N_KINDS } Kind;
-typedef enum { F32, BF16, TILES } Table;
+typedef enum { F32, BF16, WIDENED, TILES } Table;
 
 static MienBlockedShape
 random_shape (MienCheck *check, Kind kind)
@@ -144,7 +144,7 @@ static void
 init_table (MienBlockedKernels *kernels, Table table, MienCpuLevel cpu)
 {
   void (*const init[]) (MienBlockedKernels *self, MienCpuLevel cpu) = {
-    mien_blocked_kernels_init, mien_blocked_kernels_init_bf16, mien_blocked_kernels_init_tiles,
+    mien_blocked_kernels_init, mien_blocked_kernels_init_bf16, mien_blocked_kernels_init_widened, mien_blocked_kernels_init_tiles,
   };
 
   init[table](kernels, cpu);
@@ -359,6 +359,9 @@ DEFINE_CHECK (check_stem_bf16, STEM, BF16)
 DEFINE_CHECK (check_depth_bf16, DEPTH, BF16)
 DEFINE_CHECK (check_max_pool_bf16, MAX_POOL, BF16)
 DEFINE_CHECK (check_average_pool_bf16, AVERAGE_POOL, BF16)
+DEFINE_CHECK (check_conv_widened, CONV, WIDENED)
+DEFINE_CHECK (check_stem_widened, STEM, WIDENED)
+DEFINE_CHECK (check_depth_widened, DEPTH, WIDENED)
 DEFINE_CHECK (check_conv_tiles, CONV, TILES)
 DEFINE_CHECK (check_stem_tiles, STEM, TILES)
 DEFINE_CHECK (check_depth_tiles, DEPTH, TILES)
@@ -382,6 +385,9 @@ main (int argc, char **argv)
   mien_check_add ("blocked-bf16/depth", check_depth_bf16);
   mien_check_add ("blocked-bf16/max-pool", check_max_pool_bf16);
   mien_check_add ("blocked-bf16/average-pool", check_average_pool_bf16);
+  mien_check_add ("blocked-widened/conv", check_conv_widened);
+  mien_check_add ("blocked-widened/stem", check_stem_widened);
+  mien_check_add ("blocked-widened/depth", check_depth_widened);
   mien_check_add ("blocked-tiles/conv", check_conv_tiles);
   mien_check_add ("blocked-tiles/stem", check_stem_tiles);
   mien_check_add ("blocked-tiles/depth", check_depth_tiles);

@@ -111,14 +111,12 @@ bias_of (MienCheck *check, int n, int spare)
 }
 
 static void
-check_separable_of (MienCheck *check, gboolean bf16)
+check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, MienCpuLevel cpu))
 {
+  const gboolean bf16 = init != mien_blocked_kernels_init;
   MienBlockedKernels kernels;
 
-  if (bf16)
-    mien_blocked_kernels_init_bf16 (&kernels, check->cpu);
-  else
-    mien_blocked_kernels_init (&kernels, check->cpu);
+  init (&kernels, check->cpu);
   if (kernels.separable == NULL) {
     g_test_skip ("this level has no such kernel");
     return;
@@ -186,13 +184,19 @@ check_separable_of (MienCheck *check, gboolean bf16)
 static void
 check_separable (MienCheck *check)
 {
-  check_separable_of (check, FALSE);
+  check_separable_of (check, mien_blocked_kernels_init);
 }
 
 static void
 check_separable_bf16 (MienCheck *check)
 {
-  check_separable_of (check, TRUE);
+  check_separable_of (check, mien_blocked_kernels_init_bf16);
+}
+
+static void
+check_separable_widened (MienCheck *check)
+{
+  check_separable_of (check, mien_blocked_kernels_init_widened);
 }
 
 int
@@ -201,5 +205,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   mien_check_add ("separable", check_separable);
   mien_check_add ("separable-bf16", check_separable_bf16);
+  mien_check_add ("separable-widened", check_separable_widened);
   return g_test_run ();
 }

@@ -226,21 +226,34 @@ check_round (MienCheck *check, const MienBlockedKernels *kernels, const MienWino
   g_assert_cmpint (memcmp (alone, y, n_blocked * elem), ==, 0);
 }
 
+typedef enum { F32, BF16, WIDENED } Table;
+
 static void
-check_winograd (MienCheck *check, gboolean bf16)
+init_tables (MienBlockedKernels *kernels, MienWinogradKernels *winograd, Table table, MienCpuLevel cpu)
+{
+  void (*const init[]) (MienBlockedKernels *self, MienCpuLevel cpu) = { mien_blocked_kernels_init, mien_blocked_kernels_init_bf16, mien_blocked_kernels_init_widened };
+  void (*const init_winograd[]) (MienWinogradKernels *self, MienCpuLevel cpu) = {
+    mien_winograd_kernels_init, mien_winograd_kernels_init_bf16, mien_winograd_kernels_init_widened,
+  };
+
+  init[table](kernels, cpu);
+  init_winograd[table](winograd, cpu);
+}
+
+static void
+check_winograd (MienCheck *check, Table table)
 {
   MienBlockedKernels kernels;
   MienWinogradKernels winograd;
   MienThreads *threads = mien_threads_new (3);
-  static const MienWinogradKind f32_kinds[] = { { 4, 4, FALSE, FALSE }, { 2, 2, FALSE, FALSE }, { 2, 2, TRUE, FALSE }, { 4, 4, TRUE, FALSE } };
-  static const MienWinogradKind bf16_kinds[] = { { 4, 4, FALSE, FALSE }, { 2, 2, FALSE, FALSE }, { 2, 2, TRUE, TRUE }, { 2, 4, TRUE, TRUE }, { 4, 4, TRUE, TRUE } };
+  static const MienWinogradKind kinds[] = { { 4, 4, FALSE, FALSE }, { 2, 2, FALSE, FALSE }, { 2, 2, TRUE, FALSE }, { 4, 4, TRUE, FALSE } };
+  static const MienWinogradKind pair_kinds[] = { { 4, 4, FALSE, FALSE }, { 2, 2, FALSE, FALSE }, { 2, 2, TRUE, TRUE }, { 2, 4, TRUE, TRUE }, { 4, 4, TRUE, TRUE } };
 
-  (bf16 ? mien_blocked_kernels_init_bf16 : mien_blocked_kernels_init) (&kernels, check->cpu);
-  (bf16 ? mien_winograd_kernels_init_bf16 : mien_winograd_kernels_init) (&winograd, check->cpu);
+  init_tables (&kernels, &winograd, table, check->cpu);
   g_assert_cmpint (winograd.lanes, ==, kernels.lanes);
   for (int round = 0; kernels.lanes > 0 && round < 60; round++) {
     MienBlockedShape shape = random_shape (check);
-    const MienWinogradKind kind = bf16 ? bf16_kinds[round % 5] : f32_kinds[round % 4];
+    const MienWinogradKind kind = table == BF16 ? pair_kinds[round % 5] : kinds[round % 4];
     if (round == 50) { /* several blocks */
       shape.n = 3;
       shape.c = 300;
@@ -260,13 +273,19 @@ check_winograd (MienCheck *check, gboolean bf16)
 static void
 check_f32 (MienCheck *check)
 {
-  check_winograd (check, FALSE);
+  check_winograd (check, F32);
 }
 
 static void
 check_bf16 (MienCheck *check)
 {
-  check_winograd (check, TRUE);
+  check_winograd (check, BF16);
+}
+
+static void
+check_widened (MienCheck *check)
+{
+  check_winograd (check, WIDENED);
 }
 
 /* By the definition, in double precision. */
@@ -298,14 +317,13 @@ compute_grad (const MienBlockedShape *shape, const float *x, const float *dy, fl
 }
 
 static void
-check_grad (MienCheck *check, gboolean bf16)
+check_grad (MienCheck *check, Table table)
 {
   MienBlockedKernels kernels;
   MienWinogradKernels winograd;
   MienThreads *threads = mien_threads_new (3);
 
-  (bf16 ? mien_blocked_kernels_init_bf16 : mien_blocked_kernels_init) (&kernels, check->cpu);
-  (bf16 ? mien_winograd_kernels_init_bf16 : mien_winograd_kernels_init) (&winograd, check->cpu);
+  init_tables (&kernels, &winograd, table, check->cpu);
   for (int round = 0; kernels.lanes > 0 && round < 30; round++) {
     MienBlockedShape shape = random_shape (check);
     if (round % 10 == 0) { /* several blocks for a thread */
@@ -320,7 +338,7 @@ check_grad (MienCheck *check, gboolean bf16)
     g_autofree double *magnitude = g_new (double, n_w);
     g_autofree char *context = g_strdup_printf ("round %d: tile %d n=%d c=%d %dx%d halo %d k=%d %dx%d halo %d pad %d,%d", round, size, shape.n, shape.c, shape.h, shape.w,
                                                 shape.x_halo, shape.k, shape.p, shape.q, shape.y_halo, shape.pad_top, shape.pad_left);
-    if (bf16) {
+    if (table != F32) {
       round_to_bf16 (x, n_x);
       round_to_bf16 (dy, n_y);
     }
@@ -328,7 +346,7 @@ check_grad (MienCheck *check, gboolean bf16)
     mien_winograd_grad (&winograd, &shape, size, to_blocked (check, &kernels, &shape, shape.c, shape.h, shape.w, shape.x_halo, x),
                         to_blocked (check, &kernels, &shape, shape.k, shape.p, shape.q, shape.y_halo, dy), got,
                         mien_check_output (check, mien_winograd_grad_scratch (&winograd, &shape, size, mien_threads_count (pool)) / 4), pool);
-    mien_check_near (want, got, magnitude, n_w, bf16 ? 1 / 64.0 : 16 * FLT_EPSILON * sqrt (shape.n * shape.p * shape.q), context);
+    mien_check_near (want, got, magnitude, n_w, table == BF16 ? 1 / 64.0 : 16 * FLT_EPSILON * sqrt (shape.n * shape.p * shape.q), context);
     mien_check_clear (check);
   }
   if (kernels.lanes == 0)
@@ -339,13 +357,19 @@ check_grad (MienCheck *check, gboolean bf16)
 static void
 check_grad_f32 (MienCheck *check)
 {
-  check_grad (check, FALSE);
+  check_grad (check, F32);
 }
 
 static void
 check_grad_bf16 (MienCheck *check)
 {
-  check_grad (check, TRUE);
+  check_grad (check, BF16);
+}
+
+static void
+check_grad_widened (MienCheck *check)
+{
+  check_grad (check, WIDENED);
 }
 
 /* Shapes that are none of ours, and some for which the answer is clear. */
@@ -391,8 +415,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   mien_check_add ("winograd/f32", check_f32);
   mien_check_add ("winograd/bf16", check_bf16);
+  mien_check_add ("winograd/widened", check_widened);
   mien_check_add ("winograd/grad-f32", check_grad_f32);
   mien_check_add ("winograd/grad-bf16", check_grad_bf16);
+  mien_check_add ("winograd/grad-widened", check_grad_widened);
   mien_check_add ("winograd/choice", check_choice);
   return g_test_run ();
 }

@@ -28,9 +28,12 @@ MIEN_X86_KERNELS (avx512)
 void mien_blocked_pair_avx512 (const MienBlockedPair *pair, const MienBlockedShape *second, const float *x, void *y, int first, int end);
 void mien_blocked_pair_avx512bf16 (const MienBlockedPair *pair, const MienBlockedShape *second, const float *x, void *y, int first, int end);
 void mien_blocked_kernels_init_avx512bf16 (MienBlockedKernels *self);
+void mien_blocked_kernels_init_avx512widened (MienBlockedKernels *self);
 void mien_dense_kernels_init_avx512bf16 (MienDenseKernels *self);
 void mien_dense_int8_kernels_init_avx512vnni (MienDenseInt8Kernels *self);
 void mien_winograd_kernels_init_avx512bf16 (MienWinogradKernels *self);
+void mien_winograd_kernels_init_avx512widened (MienWinogradKernels *self);
 void mien_backward_kernels_init_avx512bf16 (MienBackwardKernels *self);
+void mien_backward_kernels_init_avx512widened (MienBackwardKernels *self);
 void mien_blocked_kernels_init_amx (MienBlockedKernels *self);
 void mien_backward_kernels_init_amx (MienBackwardKernels *self);
