@@ -78,8 +78,10 @@ add (const MienPlanes *planes, const void *a, const void *b, void *y, int first,
 }
 
 static void
-max_pool_grad (const MienPlanes *planes, const void *x, const void *dy, void *dx, int first, int end)
+max_pool_grad (const MienPlanes *planes, const void *x, const void *dy, bool rectified, void *dx, int first, int end)
 {
+  const Vec above = splat (rectified ? 0 : -__builtin_inff ());
+
   const int blocks = blocks_of (planes->c);
   const MienPlanes half = { planes->n, planes->c, planes->h / 2, planes->w / 2, planes->halo };
   const ptrdiff_t below = (ptrdiff_t) (planes->w + 2 * planes->halo) * LANES;
@@ -97,10 +99,10 @@ max_pool_grad (const MienPlanes *planes, const void *x, const void *dy, void *dx
           const Vec dz = read_elems (grad + q * LANES + v);
           const ptrdiff_t left = (ptrdiff_t) 2 * q * LANES + v, places[] = { left, left + LANES, left + below, left + LANES + below };
           Vec value[4], most;
-          VecI open = (VecI) { 0 } == (VecI) { 0 };
           for (int k = 0; k < 4; k++)
             value[k] = read_elems (from + places[k]);
           most = at_least (at_least (value[0], value[1]), at_least (value[2], value[3]));
+          VecI open = most > above;
           for (int k = 0; k < 4; k++) {
             const VecI here = open & (value[k] == most);
             write_elems (to + places[k], (Vec) ((VecI) dz & here));

@@ -50,7 +50,8 @@ typedef struct {
   void (*grad_moments) (const MienPlanes *planes, const MienNormGradArgs *args, int first, int end, double *sums);
   void (*norm_grad) (const MienPlanes *planes, const MienNormGradArgs *args, int first, int end);
   void (*add) (const MienPlanes *planes, const void *a, const void *b, void *y, int first, int end);
-  void (*max_pool_grad) (const MienPlanes *planes, const void *x, const void *dy, void *dx, int first, int end); /* planes of x */
+  /* planes of x; rectified: dy counts only where x is above 0 */
+  void (*max_pool_grad) (const MienPlanes *planes, const void *x, const void *dy, bool rectified, void *dx, int first, int end);
   void (*average_grad) (const MienPlanes *planes, const float *dy, void *dx, int first, int end);                /* dy[N][C], of means over planes */
   /* One picture: y[i][j] = phases[i % stride * stride + j % stride][i / stride][j / stride] + residual[i][j]. Phases are as large as their part of
    * planes, with a halo of their own; NULL: 0. */

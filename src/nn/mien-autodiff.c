@@ -201,13 +201,46 @@ sum_grad (Tape *tape, const MienNode *node, int dy)
 
 /* On blocked tensors (nn/ops/mien-ops-backward.c) */
 
+static int
+pooled (const MienGraph *graph, int value)
+{
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    const MienNode *node = mien_graph_node (graph, i);
+    if (g_str_equal (node->op, "BlockedMaxPool") && node->inputs[0] == value)
+      return node->outputs[0];
+  }
+  return -1;
+}
+
+/* Where all that reads a rectified convolution is a pool, the pool's gradient can be cut off at once, and the bias' be summed up over a quarter of the
+ * values. */
+static gboolean
+join_pool_grad (Tape *tape, const MienNode *node, int dy)
+{
+  MienNode *pool = mien_graph_producer (tape->graph, dy);
+  const int y = node->outputs[0];
+
+  if (mien_node_attr (node, "mien.lo") == NULL || pool == NULL || !g_str_equal (pool->op, "TrainMaxPoolGrad") || pool->inputs[0] != y)
+    return FALSE;
+  mien_node_set_float (pool, "mien.lo", 0);
+  if (node->n_inputs > 2 && is_needed (tape, node, 2)) {
+    const int inputs[] = { pooled (tape->graph, y), pool->inputs[1], node->inputs[2] };
+    int db;
+    MienNode *sum = add_grad (tape, "TrainBiasSum", inputs, 3, &db, 1);
+    copy_layout (pool, sum);
+    mien_node_set_float (sum, "mien.lo", 0);
+    give (tape, node->inputs[2], db);
+  }
+  return TRUE;
+}
+
 static void
 blocked_conv_grad (Tape *tape, const MienNode *node, int dy)
 {
   const int x = node->inputs[0], w = node->inputs[1];
   const gboolean rectified = mien_node_attr (node, "mien.lo") != NULL, biased = node->n_inputs > 2;
 
-  if (rectified || biased) {
+  if ((rectified || biased) && !join_pool_grad (tape, node, dy)) {
     const int inputs[] = { node->outputs[0], dy, biased ? node->inputs[2] : -1 };
     int outputs[2];
     MienNode *grad = add_grad (tape, "TrainBiasGrad", inputs, 3, outputs, biased ? 2 : 1);

@@ -119,7 +119,10 @@ build (guint32 seed, int batch, int size, MienBlocking blocking)
   net.value = mien_graph_add_input (net.graph, "x", MIEN_F32, &x);
   if (g_rand_boolean (random)) {
     biased_conv (&net, g_rand_int_range (random, 3, 40), TRUE);
-    biased_conv (&net, g_rand_int_range (random, 3, 40), g_rand_boolean (random));
+    const gboolean rectified = g_rand_boolean (random);
+    biased_conv (&net, g_rand_int_range (random, 3, 40), rectified);
+    if (rectified)
+      max_pool (&net);
   } else {
     conv (&net, g_rand_int_range (random, 3, 40), 3, g_rand_int_range (random, 1, 3));
     norm (&net, TRUE);

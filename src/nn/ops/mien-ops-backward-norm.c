@@ -206,26 +206,57 @@ infer_bias_grad (MienOpCtx *ctx, GError **error)
   return TRUE;
 }
 
-static gboolean
-run_bias_grad (MienOpCtx *ctx, GError **error)
+static MienBackwardOp
+begin_bias (MienOpCtx *ctx)
 {
   MienBackwardOp self = begin_grad (ctx);
 
   for (int c = 0; c < self.planes.c; c++)
     coefficients (&self, SCALE)[c] = coefficients (&self, A)[c] = 1;
   self.grad.dy = ctx->in[1]->data;
-  if (ctx->n_out > 1) {
-    float *db = ctx->out[1]->data;
-    mien_threads_run (ctx->threads, moments_task, &self, self.n_tasks);
-    for (int c = 0; c < self.planes.c; c++)
-      db[c] = (float) total (&self, 0, c);
-  }
+  return self;
+}
+
+static void
+sum_bias (MienBackwardOp *self, float *db)
+{
+  mien_threads_run (self->ctx->threads, moments_task, self, self->n_tasks);
+  for (int c = 0; c < self->planes.c; c++)
+    db[c] = (float) total (self, 0, c);
+}
+
+static gboolean
+run_bias_grad (MienOpCtx *ctx, GError **error)
+{
+  MienBackwardOp self = begin_bias (ctx);
+
+  if (ctx->n_out > 1)
+    sum_bias (&self, ctx->out[1]->data);
   mien_threads_run (ctx->threads, norm_task, &self, mien_backward_n_pieces (&self));
+  return TRUE;
+}
+
+static gboolean
+infer_bias_sum (MienOpCtx *ctx, GError **error)
+{
+  if (!infer_bias_grad (ctx, error))
+    return FALSE;
+  mien_op_out_like (ctx, 0, 2);
+  return TRUE;
+}
+
+static gboolean
+run_bias_sum (MienOpCtx *ctx, GError **error)
+{
+  MienBackwardOp self = begin_bias (ctx);
+
+  sum_bias (&self, ctx->out[0]->data);
   return TRUE;
 }
 
 const MienOp mien_ops_backward_norm[] = {
   { "mien", "TrainBiasGrad", 1, 0, 3, 3, 2, MIEN_OP_IMPURE, infer_bias_grad, prepare_norm, run_bias_grad },
+  { "mien", "TrainBiasSum", 1, 0, 3, 3, 1, MIEN_OP_IMPURE, infer_bias_sum, prepare_norm, run_bias_sum },
   { "mien", "TrainNorm", 1, 0, 3, 4, 3, MIEN_OP_IMPURE, infer_norm, prepare_norm, run_norm },
   { "mien", "TrainNormGrad", 1, 0, 6, 7, 4, MIEN_OP_IMPURE, infer_norm_grad, prepare_norm, run_norm_grad },
   { NULL },

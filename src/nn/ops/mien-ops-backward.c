@@ -4,10 +4,11 @@
  *
  *   TrainStem (X, W, B?) -> Y                    X plain                    TrainConv (X, W, B?) -> Y            Y at least mien.lo
  *   TrainConvGradX (W, dY, X, A?) -> dX          X for its shape; A added   TrainConvGradW (X, dY, W) -> dW      X plain: of TrainStem
- *   TrainBiasGrad (Y, dY, B) -> dZ, dB           of B and mien.lo above
+ *   TrainBiasGrad (Y, dY, B) -> dZ, dB           of B and mien.lo above     TrainBiasSum (Y, dY, B) -> dB          the same without dZ
  *   TrainNorm (X, scale, bias, residual?) -> Y, mean, var                   Y = max ((X - mean) / sqrt (var + epsilon) * scale + bias + residual, lo)
  *   TrainNormGrad (X, scale, bias, mean, var, dY, Y?) -> dX, dscale, dbias, dresidual?      with Y or mien.lo, dY counts only where Y > 0
- *   TrainMaxPoolGrad (X, dY) -> dX               2 x 2                      TrainAverageGrad (X, dY) -> dX       dY[N][C][1][1]
+ *   TrainMaxPoolGrad (X, dY) -> dX               2 x 2; with mien.lo dY counts only where X > 0
+ *   TrainAverageGrad (X, dY) -> dX               dY[N][C][1][1]
  *   TrainAdd (A, B) -> Y
  *
  * W and its gradient, scale, bias, mean and var are plain f32. All blocked tensors have the same halo. Attributes: channels (of the first blocked
@@ -168,7 +169,7 @@ small_task (void *data, int task, int thread)
   if (g_str_equal (ctx->node->op, "TrainAdd"))
     self->backward->add (&self->planes, ctx->in[0]->data, ctx->in[1]->data, ctx->out[0]->data, first, end);
   else if (g_str_equal (ctx->node->op, "TrainMaxPoolGrad"))
-    self->backward->max_pool_grad (&self->planes, ctx->in[0]->data, ctx->in[1]->data, ctx->out[0]->data, first, end);
+    self->backward->max_pool_grad (&self->planes, ctx->in[0]->data, ctx->in[1]->data, mien_node_attr (ctx->node, "mien.lo") != NULL, ctx->out[0]->data, first, end);
   else
     self->backward->average_grad (&self->planes, ctx->in[1]->data, ctx->out[0]->data, first, end);
 }
