@@ -293,6 +293,16 @@ mien_blocked_separable_buffer (const MienBlockedKernels *self, MienBlockedSepara
   return (layer->n_rows * row + 63) / 64 * 64;
 }
 
+MienBlockedSeparableFn
+mien_blocked_separable_tiles (MienCpuLevel cpu)
+{
+#if MIEN_HAVE_X86
+  if (cpu >= MIEN_CPU_AMX)
+    return mien_blocked_separable_amx;
+#endif
+  return NULL;
+}
+
 void
 mien_blocked_pack_pair (const MienBlockedKernels *self, int c, int k1, int k2, const float *w1, const float *w2, float *first, void *second)
 {

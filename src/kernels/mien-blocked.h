@@ -126,6 +126,10 @@ void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedS
 /* Chooses how many rows go through at a time, from the shapes alone; returns the bytes of a buffer for them. */
 size_t mien_blocked_separable_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer);
 
+/* Separable of the kernels of f32 with the 1 x 1 convolution on tile registers, rounded to bfloat16 before it: point_w is packed by those of
+ * mien_blocked_kernels_init_widened(), the buffer half as large again. NULL below level amx. */
+MienBlockedSeparableFn mien_blocked_separable_tiles (MienCpuLevel cpu);
+
 /* w1[K1][C][3][3] and w2[K2][K1][3][3] to floats [C][3][3][PAIR_CHANNELS], and to [PAIR_ROWS][K1][3][PAIR_CHANNELS] floats, or three rows of
  * bfloat16, pairs of K1 together. PAIR_ROWS: columns of the second one's filters are transformed as mien_winograd_filter_4() says. K1, K2 filled
  * up with zeros to PAIR_CHANNELS. */
@@ -148,7 +152,7 @@ void mien_blocked_kernels_init_bf16 (MienBlockedKernels *self, MienCpuLevel cpu)
 void mien_blocked_kernels_init_widened (MienBlockedKernels *self, MienCpuLevel cpu);
 
 /* bfloat16 with 32 channels a block, conv on tile registers; lanes 0 below level amx. Where most layers have 16 channels or fewer, half of every
- * block is spare and the kernels of level bf16 are the better ones. */
+ * block is spare and other kernels are the better ones. */
 void mien_blocked_kernels_init_tiles (MienBlockedKernels *self, MienCpuLevel cpu);
 
 /* Whether conv of two tables (both f32 or both bfloat16) gives the same answers, to the last bit, for a few small convolutions of whole numbers.

@@ -7,6 +7,7 @@ mien_kernels_init (MienKernels *self, MienCpuLevel cpu)
   self->cpu = MIN (cpu, mien_cpu_detect ());
   mien_blocked_kernels_init (&self->blocked, self->cpu);
   mien_blocked_kernels_init_tiles (&self->blocked_tiles, self->cpu);
+  self->separable_tiles = mien_blocked_separable_tiles (self->cpu);
   mien_dense_kernels_init (&self->dense, self->cpu);
   mien_dense_kernels_init_bf16 (&self->dense_bf16, self->cpu);
   mien_dense_int8_kernels_init (&self->dense_int8, self->cpu);

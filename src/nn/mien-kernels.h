@@ -19,6 +19,7 @@ struct _MienKernels {
   MienBlockedKernels blocked;      /* f32 */
   MienBlockedKernels blocked_bf16; /* lanes 0 where there is no bfloat16 */
   MienBlockedKernels blocked_tiles; /* bfloat16; lanes 0 where there are no tiles */
+  MienBlockedSeparableFn separable_tiles; /* for blocked; NULL likewise */
   MienDenseKernels dense;          /* f32 */
   MienDenseKernels dense_bf16;     /* width 0 where there is no bfloat16 */
   MienDenseInt8Kernels dense_int8; /* width 0 likewise */

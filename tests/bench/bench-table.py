@@ -3,7 +3,8 @@
 """The README's tables from what bench-peers --json has written.
 
   bench-table.py peers.json                     prints Markdown
-  bench-table.py peers.json --into README.md    puts it between the lines <!-- peers --> and <!-- /peers -->"""
+  bench-table.py peers.json --into README.md    puts it between the lines <!-- peers --> and <!-- /peers -->
+  bench-table.py peers.json --into README.md --mark peers-intel    between others"""
 import argparse
 import json
 import re
@@ -58,6 +59,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('json', help='what bench-peers --json has written')
     parser.add_argument('--into', metavar='FILE', help='replace the tables in this file')
+    parser.add_argument('--mark', default='peers', help='whose lines, <!-- MARK --> and <!-- /MARK -->; default: peers')
     options = parser.parse_args()
     with open(options.json, encoding='utf-8') as file:
         lines = [json.loads(line) for line in file]
@@ -86,9 +88,10 @@ def main():
         return 0
     with open(options.into, encoding='utf-8') as file:
         page = file.read()
-    page, n = re.subn(r'(?s)(<!-- peers -->\n).*?(<!-- /peers -->)', lambda m: m[1] + text + m[2], page)
+    mark = re.escape(options.mark)
+    page, n = re.subn(rf'(?s)(<!-- {mark} -->\n).*?(<!-- /{mark} -->)', lambda m: m[1] + text + m[2], page)
     if n != 1:
-        print(f'{options.into}: wanted once: <!-- peers --> and, below it, <!-- /peers -->', file=sys.stderr)
+        print(f'{options.into}: wanted once: <!-- {options.mark} --> and, below it, <!-- /{options.mark} -->', file=sys.stderr)
         return 1
     with open(options.into, 'w', encoding='utf-8') as file:
         file.write(page)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images a second in training (forward, backward, update), beside PyTorch on the same networks:
 
-  bench-train.py BENCH-TRAIN NETWORKS [--batch N] [--threads N] [--rounds N] [--json FILE] [--into README.md] [NETWORK...]
+  bench-train.py BENCH-TRAIN NETWORKS [--batch N] [--threads N] [--rounds N] [--json FILE] [--into README.md [--mark MARK]] [NETWORK...]
 
 Both train in turn in one run; the medians of the rounds are compared. PyTorch runs in f32 and in bfloat16 (autocast, channels last)."""
 import argparse
@@ -97,7 +97,8 @@ def main():
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--json')
-    parser.add_argument('--into', metavar='FILE', help='put a table between the lines <!-- training --> and <!-- /training -->')
+    parser.add_argument('--into', metavar='FILE', help='put a table between the lines <!-- MARK --> and <!-- /MARK -->')
+    parser.add_argument('--mark', default='training')
     options = parser.parse_args()
     results = []
     for name in options.networks:
@@ -125,11 +126,11 @@ def main():
         with open(options.json, 'w', encoding='utf-8') as file:
             json.dump({'batch': options.batch, 'threads': options.threads, 'results': results}, file, indent=1)
     if options.into is not None and torch is not None:
-        write_table(options.into, results)
+        write_table(options.into, options.mark, results)
     return 0
 
 
-def write_table(path, results):
+def write_table(path, mark, results):
     labels = ['Mien bf16', 'Mien f32', 'PyTorch bf16', 'PyTorch f32']
     lines = ['| images a second | ' + ' | '.join(labels) + ' | bf16: times as fast as PyTorch bf16 | as its f32 |', '| --- |' + ' ---: |' * 6]
     for result in results:
@@ -137,9 +138,9 @@ def write_table(path, results):
         lines.append(f'| {result["network"]} | ' + ' | '.join(f'{rate:,.0f}' for rate in rates) + f' | {rates[0] / rates[2]:.2f} | {rates[0] / rates[3]:.2f} |')
     with open(path, encoding='utf-8') as file:
         text = file.read()
-    table = '<!-- training -->\n\n' + '\n'.join(lines) + '\n\n<!-- /training -->'
+    table = f'<!-- {mark} -->\n\n' + '\n'.join(lines) + f'\n\n<!-- /{mark} -->'
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(re.sub('<!-- training -->.*<!-- /training -->', lambda _: table, text, flags=re.DOTALL))
+        file.write(re.sub(f'<!-- {mark} -->.*<!-- /{mark} -->', lambda _: table, text, flags=re.DOTALL))
 
 
 if __name__ == '__main__':

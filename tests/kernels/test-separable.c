@@ -111,13 +111,15 @@ bias_of (MienCheck *check, int n, int spare)
 }
 
 static void
-check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, MienCpuLevel cpu))
+check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, MienCpuLevel cpu), gboolean tiles)
 {
   const gboolean bf16 = init != mien_blocked_kernels_init;
-  MienBlockedKernels kernels;
+  MienBlockedKernels kernels, point_kernels;
 
   init (&kernels, check->cpu);
-  if (kernels.separable == NULL) {
+  (tiles ? mien_blocked_kernels_init_widened : init) (&point_kernels, check->cpu);
+  MienBlockedSeparableFn separable = tiles ? mien_blocked_separable_tiles (check->cpu) : kernels.separable;
+  if (separable == NULL) {
     g_test_skip ("this level has no such kernel");
     return;
   }
@@ -139,6 +141,8 @@ check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, Mi
     g_autofree double *between = g_new (double, n_between), *sizes = g_new (double, n_between), *magnitude = g_new (double, n_y);
     g_autofree float *want = g_new (float, n_y), *got = g_new (float, n_y);
 
+    if (tiles)
+      round_to_bf16 (w2, k * c);
     if (bf16) {
       round_to_bf16 (x, n_x);
       round_to_bf16 (w2, k * c);
@@ -153,9 +157,9 @@ check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, Mi
     float *depth_w = mien_check_output (check, mien_blocked_depth_size (&kernels, &depth));
     float *point_w = mien_check_output (check, (mien_blocked_conv_size (&kernels, &point) * elem + 3) / 4);
     mien_blocked_pack_depth (&kernels, &depth, w1, depth_w);
-    mien_blocked_pack_conv (&kernels, &point, w2, point_w, NULL);
+    mien_blocked_pack_conv (&point_kernels, &point, w2, point_w, NULL);
     MienBlockedSeparable layer = { depth, point, depth_w, bias1, point_w, bias2, 0 };
-    const gsize buffer_bytes = mien_blocked_separable_buffer (&kernels, &layer);
+    const gsize buffer_bytes = mien_blocked_separable_buffer (&kernels, &layer) * (tiles ? 3 : 2) / 2;
     g_assert_cmpint (layer.n_rows, >, 0);
     g_assert_cmpint (layer.n_rows, <=, p);
     g_assert_cmpint (buffer_bytes, >=, layer.n_rows * mien_blocked_size (lanes, 1, c, 1, q, 0) * elem);
@@ -169,13 +173,13 @@ check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, Mi
       mien_blocked_from_plain (&kernels, n, k, p, q, point.residual_halo, residual, other);
     }
     const int rows = n * p, middle = g_rand_int_range (random, 0, rows + 1);
-    kernels.separable (&layer, from, other, y, buffer, middle, rows);
-    kernels.separable (&layer, from, other, y, buffer, 0, middle);
+    separable (&layer, from, other, y, buffer, middle, rows);
+    separable (&layer, from, other, y, buffer, 0, middle);
     mien_blocked_to_plain (&kernels, n, k, p, q, point.y_halo, y, got);
     g_autofree char *context = g_strdup_printf ("round %d: c=%d %dx%d halo %d kernel %d stride %d,%d dilation %d pad %d k=%d halo %d rows %d", round, c,
                                                 depth.h, depth.w, depth.x_halo, depth.r, depth.stride_h, depth.stride_w, depth.dilation_h, depth.pad_top, k,
                                                 point.y_halo, layer.n_rows);
-    mien_check_near (want, got, magnitude, n_y, (depth.r * depth.s + c + 8) * FLT_EPSILON + (bf16 ? 1 / 100.0 : 0), context);
+    mien_check_near (want, got, magnitude, n_y, (depth.r * depth.s + c + 8) * FLT_EPSILON + (bf16 || tiles ? 1 / 100.0 : 0), context);
     mien_check_borders (&kernels, &point, elem, got, y);
     mien_check_clear (check);
   }
@@ -184,19 +188,25 @@ check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, Mi
 static void
 check_separable (MienCheck *check)
 {
-  check_separable_of (check, mien_blocked_kernels_init);
+  check_separable_of (check, mien_blocked_kernels_init, FALSE);
 }
 
 static void
 check_separable_bf16 (MienCheck *check)
 {
-  check_separable_of (check, mien_blocked_kernels_init_bf16);
+  check_separable_of (check, mien_blocked_kernels_init_bf16, FALSE);
 }
 
 static void
 check_separable_widened (MienCheck *check)
 {
-  check_separable_of (check, mien_blocked_kernels_init_widened);
+  check_separable_of (check, mien_blocked_kernels_init_widened, FALSE);
+}
+
+static void
+check_separable_tiles (MienCheck *check)
+{
+  check_separable_of (check, mien_blocked_kernels_init, TRUE);
 }
 
 int
@@ -206,5 +216,6 @@ main (int argc, char **argv)
   mien_check_add ("separable", check_separable);
   mien_check_add ("separable-bf16", check_separable_bf16);
   mien_check_add ("separable-widened", check_separable_widened);
+  mien_check_add ("separable-tiles", check_separable_tiles);
   return g_test_run ();
 }

@@ -8,34 +8,34 @@
 #include "nn/mien-plan.h"
 
 static int
-conv (MienGraph *graph, GRand *random, int x, int c, int k, int group)
+conv (MienGraph *graph, GRand *random, int x, int c, int k, int group, int size)
 {
-  const MienShape shape = mien_shape (4, k, c / group, 3, 3);
+  const MienShape shape = mien_shape (4, k, c / group, size, size);
   MienTensor *w = mien_tensor_new (MIEN_F32, &shape);
   const int inputs[] = { x, mien_graph_add_constant (graph, NULL, w) };
-  const gint64 pads[] = { 1, 1, 1, 1 };
+  const gint64 pads[] = { size / 2, size / 2, size / 2, size / 2 };
   const int y = mien_graph_op (graph, "", "Conv", NULL, inputs, 2);
   MienNode *node = mien_graph_producer (graph, y);
 
   for (gsize i = 0; i < w->n_elems; i++)
-    mien_tensor_f32 (w)[i] = (float) g_rand_double_range (random, -1, 1) / sqrtf (3.f * c / group);
+    mien_tensor_f32 (w)[i] = (float) g_rand_double_range (random, -1, 1) / sqrtf ((float) size * c / group);
   mien_node_set_ints (node, "pads", pads, 4);
   mien_node_set_int (node, "group", group);
   return y;
 }
 
-/* One channel to `first`, a depthwise convolution there, and one to `last` channels. */
+/* One channel to `first`, a depthwise convolution there, and one of size x size to `last` channels. */
 static MienGraph *
-make_graph (int first, int last)
+make_graph (int first, int last, int size)
 {
   const MienShape in = mien_shape (4, 2, 1, 24, 24);
   g_autoptr (MienGraph) graph = mien_graph_new ("tiles", 13);
   GRand *random = g_rand_new_with_seed (5);
   int x = mien_graph_add_input (graph, "x", MIEN_F32, &in);
 
-  x = conv (graph, random, x, 1, first, 1);
-  x = conv (graph, random, x, first, first, first);
-  x = conv (graph, random, x, first, last, 1);
+  x = conv (graph, random, x, 1, first, 1, 3);
+  x = conv (graph, random, x, first, first, first, 3);
+  x = conv (graph, random, x, first, last, 1, size);
   mien_graph_add_output (graph, x);
   g_rand_free (random);
   return g_steal_pointer (&graph);
@@ -77,7 +77,7 @@ test_choice (void)
     return;
   }
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_autoptr (MienGraph) graph = make_graph (cases[i].first, cases[i].last);
+    g_autoptr (MienGraph) graph = make_graph (cases[i].first, cases[i].last, 3);
     g_autoptr (MienTensor) f32 = NULL, bf16 = NULL, amx = NULL;
     double error = 0, size = 0;
 
@@ -98,10 +98,40 @@ test_choice (void)
   mien_threads_free (threads);
 }
 
+/* Too thin for blocks of 32 channels: what is depthwise stays f32, and the convolution 1 x 1 behind it takes tiles. */
+static void
+test_separable (void)
+{
+  enum { PIXELS = 24 * 24, FIRST = 16, LAST = 40, N = 2 };
+  const long least = N * ((PIXELS + 15) / 16) * ((LAST + 15) / 16);
+  g_autoptr (MienGraph) graph = make_graph (FIRST, LAST, 1);
+  g_autoptr (MienTensor) f32 = NULL, bf16 = NULL, amx = NULL;
+  double error = 0, size = 0;
+
+  if (mien_cpu_detect () < MIEN_CPU_AMX) {
+    g_test_skip ("this processor has no AVX-512 BF16, which the kernels use beside tiles");
+    return;
+  }
+  g_assert_cmpint (multiplications (graph, MIEN_CPU_AMX, MIEN_PRECISION_F32, NULL, &f32), ==, 0);
+  g_assert_cmpint (multiplications (graph, MIEN_CPU_BF16, MIEN_PRECISION_BF16, NULL, &bf16), ==, 0);
+  if (mien_cpu_bf16_pays (MIEN_CPU_AMX)) /* no processor of this kind is known: bfloat16 throughout */
+    return;
+  const long n = multiplications (graph, MIEN_CPU_AMX, MIEN_PRECISION_BF16, NULL, &amx);
+  g_assert_cmpint (n, >=, least);
+  g_assert_cmpint (n, <, least * 3 / 2);
+  for (gsize k = 0; k < f32->n_elems; k++) {
+    error += pow ((double) mien_tensor_f32 (f32)[k] - mien_tensor_f32 (amx)[k], 2);
+    size += pow (mien_tensor_f32 (f32)[k], 2);
+  }
+  g_assert_cmpfloat (sqrt (error / size), <, 0.01);
+  g_assert_cmpfloat (sqrt (error / size), >, 1e-5);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/nn/tiles/separable", test_separable);
   g_test_add_func ("/nn/tiles/choice", test_choice);
   return g_test_run ();
 }

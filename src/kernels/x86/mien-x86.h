@@ -36,4 +36,5 @@ void mien_winograd_kernels_init_avx512widened (MienWinogradKernels *self);
 void mien_backward_kernels_init_avx512bf16 (MienBackwardKernels *self);
 void mien_backward_kernels_init_avx512widened (MienBackwardKernels *self);
 void mien_blocked_kernels_init_amx (MienBlockedKernels *self);
+void mien_blocked_separable_amx (const MienBlockedSeparable *layer, const void *x, const void *residual, void *y, void *buffer, int first, int end);
 void mien_backward_kernels_init_amx (MienBackwardKernels *self);

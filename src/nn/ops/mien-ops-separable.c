@@ -4,7 +4,7 @@
  *
  *   BlockedSeparable (X, W1, W2, residual?, B1?, B2?) -> Y     X and Y blocked
  *
- * Attributes: channels (of X), bf16, x_halo, y_halo, residual_halo; of the depthwise one those of Conv, mien.lo, mien.hi; second.lo, second.hi. */
+ * Attributes: channels (of X), bf16, x_halo, y_halo, residual_halo, narrow (1: what lies between and W2 may be bfloat16); of the depthwise one those of Conv, mien.lo, mien.hi; second.lo, second.hi. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -73,7 +73,7 @@ infer_separable (MienOpCtx *ctx, GError **error)
 static gboolean
 prepare_separable (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
 {
-  const MienBlockedKernels *kernels = mien_blocked_op_kernels (ctx);
+  const MienBlockedKernels *kernels = mien_blocked_op_kernels (ctx), *point_kernels = kernels;
   State *state = g_new0 (State, 1);
   MienBlockedSeparable *layer = &state->layer;
   MienBlockedShape *depth = &layer->depth, *point = &layer->point;
@@ -81,17 +81,23 @@ prepare_separable (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   prep->state = state;
   prep->free_state = free_state;
   state->run = kernels->separable;
+  if (!kernels->bf16 && mien_blocked_op_attr (ctx, "narrow") != 0 && ctx->kernels->separable_tiles != NULL) {
+    state->run = ctx->kernels->separable_tiles;
+    point_kernels = &ctx->kernels->blocked_bf16;
+  }
   if (!read_shapes (ctx, depth, point, error))
     return FALSE;
   float *depth_w = g_aligned_alloc (mien_blocked_depth_size (kernels, depth), sizeof *depth_w, 64);
-  void *point_w = g_aligned_alloc (mien_blocked_conv_size (kernels, point), kernels->bf16 ? 2 : 4, 64);
+  void *point_w = g_aligned_alloc (mien_blocked_conv_size (point_kernels, point), point_kernels->bf16 ? 2 : 4, 64);
   mien_blocked_pack_depth (kernels, depth, ctx->in[1]->data, depth_w);
-  mien_blocked_pack_conv (kernels, point, ctx->in[2]->data, point_w, ctx->threads);
+  mien_blocked_pack_conv (point_kernels, point, ctx->in[2]->data, point_w, ctx->threads);
   layer->depth_w = depth_w;
   layer->point_w = point_w;
   layer->depth_bias = mien_blocked_op_dup_bias (ctx, 4, depth->k);
   layer->point_bias = mien_blocked_op_dup_bias (ctx, 5, point->k);
   state->buffer_bytes = mien_blocked_separable_buffer (kernels, layer);
+  if (point_kernels != kernels)
+    state->buffer_bytes = (state->buffer_bytes * 3 / 2 + 63) / 64 * 64;
   state->work = (double) point->n * point->p * point->q * point->c * (depth->r * depth->s + (double) point->k);
   prep->scratch_bytes = state->buffer_bytes * ctx->n_threads;
   return TRUE;
