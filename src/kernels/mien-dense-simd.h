@@ -149,12 +149,23 @@ round_elems (unsigned short *to, const float *from, size_t n_elems)
     _mm256_mask_storeu_epi16 (to + i, mask, (__m256i) _mm512_cvtneps_pbh (_mm512_maskz_loadu_ps (mask, from + i)));
   }
 }
+
+static void
+widen_elems (float *to, const unsigned short *from, size_t n_elems)
+{
+  for (size_t i = 0; i < n_elems; i += LANES) {
+    const size_t left = n_elems - i;
+    const __mmask16 mask = left >= LANES ? 0xffff : (__mmask16) ((1u << left) - 1);
+    _mm512_mask_storeu_epi32 (to + i, mask, _mm512_slli_epi32 (_mm512_cvtepu16_epi32 (_mm256_maskz_loadu_epi16 (mask, from + i)), 16));
+  }
+}
 #else
 #define round_elems NULL
+#define widen_elems NULL
 #endif
 
 void
 NAME (dense_kernels_init) (MienDenseKernels *self)
 {
-  *self = (MienDenseKernels) { WIDTH, BF16, panel, round_elems };
+  *self = (MienDenseKernels) { WIDTH, BF16, panel, round_elems, widen_elems };
 }

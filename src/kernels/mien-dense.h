@@ -28,6 +28,7 @@ typedef struct {
   bool bf16;
   MienDenseFn panel;
   void (*round) (unsigned short *to, const float *from, size_t n_elems); /* bf16 only: to nearest, ties to even */
+  void (*widen) (float *to, const unsigned short *from, size_t n_elems); /* bf16 only: back again */
 } MienDenseKernels;
 
 void mien_dense_kernels_init (MienDenseKernels *self, MienCpuLevel cpu);      /* f32 */

@@ -36,8 +36,11 @@ check_dense_of (MienCheck *check, gboolean bf16)
     if (bf16) {
       unsigned short *rounded = (unsigned short *) mien_check_output (check, ((gsize) m * row + 1) / 2);
       for (int i = 0; i < m; i++) {
+        float *back = mien_check_output (check, k);
         kernels.round (rounded + (gsize) i * row, x + (gsize) i * k, k);
+        kernels.widen (back, rounded + (gsize) i * row, k);
         for (int j = 0; j < k; j++) {
+          g_assert_cmpfloat (back[j], ==, mien_bf16_to_float (rounded[i * row + j]));
           x[i * k + j] = mien_bf16_to_float (mien_bf16_from_float (x[i * k + j]));
           if (fabsf (x[i * k + j]) >= FLT_MIN) /* smaller ones the processor takes for 0 */
             g_assert_cmpfloat (mien_bf16_to_float (rounded[i * row + j]), ==, x[i * k + j]);

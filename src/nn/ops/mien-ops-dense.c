@@ -26,6 +26,7 @@ typedef struct {
   int *order;   /* (nullable) only while packing */
   void *packed; /* in pages of the plan */
   gboolean round; /* X is f32, the kernel takes bfloat16 */
+  gboolean widen; /* the other way round */
 } State;
 
 static int
@@ -113,7 +114,7 @@ static const MienDenseKernels *
 kernels_of (const MienOpCtx *ctx, const MienDenseShape *shape)
 {
   const gboolean narrow = attr (ctx, "narrow") != 0 && ctx->kernels->dense_bf16.width > 0 &&
-                          (mien_cpu_bf16_pays (ctx->kernels->cpu) || ctx->in[0]->type == MIEN_BF16 || shape->m <= FEW_ROWS);
+                          (mien_cpu_bf16_pays (ctx->kernels->cpu) || shape->m <= FEW_ROWS);
 
   return narrow ? &ctx->kernels->dense_bf16 : &ctx->kernels->dense;
 }
@@ -184,8 +185,11 @@ prepare_dense (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   if (!packed)
     return FALSE;
   state->round = kernels->bf16 && ctx->in[0]->type == MIEN_F32;
+  state->widen = !kernels->bf16 && ctx->in[0]->type == MIEN_BF16;
   if (state->round)
     prep->scratch_bytes += state->shape.m * row_length (&state->shape) * sizeof (unsigned short);
+  if (state->widen)
+    prep->scratch_bytes += (gsize) state->shape.m * state->shape.k * sizeof (float);
   return TRUE;
 }
 
@@ -199,6 +203,10 @@ run_dense (MienOpCtx *ctx, GError **error)
   const gsize row = row_length (&state->shape);
   unsigned short *to = ctx->scratch;
 
+  if (state->widen) { /* blocked, whose rows have whole vectors */
+    ctx->kernels->dense_bf16.widen (ctx->scratch, x, (gsize) state->shape.m * k);
+    x = ctx->scratch;
+  }
   if (state->round) {
     for (int i = 0; i < state->shape.m; i++) {
       kernels->round (to + (gsize) i * row, (const float *) x + (gsize) i * k, k);
