@@ -56,9 +56,9 @@ make_input (const MienValue *value)
 
 /* TRUE when it gave an answer. */
 static gboolean
-run_at (MienGraph *graph, const GPtrArray *inputs, const MienShape *shapes, MienCpuLevel cpu, gboolean no_passes)
+run_at (MienGraph *graph, const GPtrArray *inputs, const MienShape *shapes, MienCpuLevel cpu, MienPrecision precision, gboolean no_passes)
 {
-  const MienPlanOptions options = { .cpu = cpu, .max_bytes = MAX_BYTES, .max_macs = MAX_MACS, .no_passes = no_passes };
+  const MienPlanOptions options = { .cpu = cpu, .max_bytes = MAX_BYTES, .max_macs = MAX_MACS, .precision = precision, .no_passes = no_passes };
   g_autoptr (GError) error = NULL;
   g_autoptr (MienPlan) plan = mien_plan_new (graph, shapes, &options, &error);
   g_autoptr (MienContext) context = plan != NULL ? mien_context_new (plan, &error) : NULL;
@@ -178,6 +178,8 @@ mien_fuzz_onnx (const guint8 *data, gsize n_bytes)
     g_ptr_array_add (inputs, tensor);
   }
   for (MienCpuLevel cpu = MIEN_CPU_C; cpu <= mien_cpu_detect () && answered; cpu++)
-    answered = run_at (graph, inputs, shapes, cpu, FALSE);
-  run_at (graph, inputs, shapes, mien_cpu_detect (), TRUE);
+    answered = run_at (graph, inputs, shapes, cpu, MIEN_PRECISION_F32, FALSE);
+  if (answered)
+    run_at (graph, inputs, shapes, mien_cpu_detect (), MIEN_PRECISION_BF16, FALSE);
+  run_at (graph, inputs, shapes, mien_cpu_detect (), MIEN_PRECISION_F32, TRUE);
 }
