@@ -303,6 +303,13 @@ mien_blocked_separable_tiles (MienCpuLevel cpu)
   return NULL;
 }
 
+/* What the depthwise convolution gives, and the same in bfloat16. */
+size_t
+mien_blocked_separable_tiles_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer)
+{
+  return (mien_blocked_separable_buffer (self, layer) * 3 / 2 + 63) / 64 * 64;
+}
+
 void
 mien_blocked_pack_pair (const MienBlockedKernels *self, int c, int k1, int k2, const float *w1, const float *w2, float *first, void *second)
 {

@@ -127,8 +127,9 @@ void mien_blocked_pack_depth (const MienBlockedKernels *self, const MienBlockedS
 size_t mien_blocked_separable_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer);
 
 /* Separable of the kernels of f32 with the 1 x 1 convolution on tile registers, rounded to bfloat16 before it: point_w is packed by those of
- * mien_blocked_kernels_init_widened(), the buffer half as large again. NULL below level amx. */
+ * mien_blocked_kernels_init_widened(), the buffer has a size of its own (self: the kernels of f32). NULL below level amx. */
 MienBlockedSeparableFn mien_blocked_separable_tiles (MienCpuLevel cpu);
+size_t mien_blocked_separable_tiles_buffer (const MienBlockedKernels *self, MienBlockedSeparable *layer);
 
 /* w1[K1][C][3][3] and w2[K2][K1][3][3] to floats [C][3][3][PAIR_CHANNELS], and to [PAIR_ROWS][K1][3][PAIR_CHANNELS] floats, or three rows of
  * bfloat16, pairs of K1 together. PAIR_ROWS: columns of the second one's filters are transformed as mien_winograd_filter_4() says. K1, K2 filled

@@ -94,21 +94,37 @@ probe (void)
 #endif
 }
 
-static MienCpuLevel detected;
+static bool
+made_by_intel (void)
+{
+#if defined(__x86_64__)
+  uint32_t most, b, c, d;
 
+  return __get_cpuid (0, &most, &b, &c, &d) && b == signature_INTEL_ebx && d == signature_INTEL_edx && c == signature_INTEL_ecx;
+#else
+  return false;
+#endif
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct {
+  MienCpuLevel level;
+  bool intel;
+} detected;
+
+/* In a virtual machine each CPUID leaves it, which takes about ten microseconds. */
 static void
 detect (void)
 {
-  detected = probe ();
+  detected.level = probe ();
+  detected.intel = made_by_intel ();
 }
 
 MienCpuLevel
 mien_cpu_detect (void)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-
   pthread_once (&once, detect);
-  return detected;
+  return detected.level;
 }
 
 MienCpuLevel
@@ -136,9 +152,8 @@ bool
 mien_cpu_bf16_pays (MienCpuLevel level)
 {
 #if defined(__x86_64__)
-  uint32_t most, b = 0, c = 0, d = 0;
-
-  return level >= MIEN_CPU_BF16 && __get_cpuid (0, &most, &b, &c, &d) && !(b == signature_INTEL_ebx && d == signature_INTEL_edx && c == signature_INTEL_ecx);
+  pthread_once (&once, detect);
+  return level >= MIEN_CPU_BF16 && !detected.intel;
 #else
   return false;
 #endif

@@ -18,7 +18,7 @@
  * Intel's in that of four (Emerald Rapids: 0.75 and 0.18 ns): there f32 is twice as fast, and bfloat16 is for tiles and for weights that
  * are bound by reading them.
  *
- * Thread   all functions are pure except mien_cpu_detect(), which finds out once and asks the kernel for tile state, which
+ * Thread   all functions are pure except mien_cpu_detect(), which, called by others too, finds out once and asks the kernel for tile state, which
  *          all threads of the process then have, earlier ones too; any thread. */
 #pragma once
 

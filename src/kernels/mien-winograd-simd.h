@@ -270,16 +270,16 @@ multiply_tiles (const bool narrow, const bool bf16, const int G, const int T, in
     }
   }
 #endif
-  for (; narrow && !bf16 && n_channels > 0; n_channels -= LANES, v += v_block) {
-    const int n_l = n_channels < LANES ? n_channels : LANES;
-    for (int l = 0; l < n_l; l += 2, u += G * LANES) { /* two channels side by side */
+  for (; !bf16 && n_channels > 0; n_channels -= LANES, v += v_block) {
+    const int n_l = n_channels < LANES ? n_channels : LANES, together = narrow ? 2 : 1;
+    for (int l = 0; l < n_l; l += together, u += G * LANES) {
       const Vec u0 = load (u), u1 = G > 1 ? load (u + LANES) : u0;
       __builtin_prefetch (u + AHEAD * G * LANES);
       if (G > 1)
         __builtin_prefetch (u + AHEAD * G * LANES + LANES);
 #pragma GCC unroll 2
-      for (int which = 0; which < 2; which++) {
-        const Vec w0 = widen (u0, which), w1 = widen (u1, which);
+      for (int which = 0; which < together; which++) {
+        const Vec w0 = narrow ? widen (u0, which) : u0, w1 = narrow ? widen (u1, which) : u1;
 #pragma GCC unroll 16
         for (int i = 0; i < T; i++) {
           const Vec value = splat (v[i * LANES + l + which]);
@@ -287,22 +287,6 @@ multiply_tiles (const bool narrow, const bool bf16, const int G, const int T, in
           if (G > 1)
             acc[1][i] += value * w1;
         }
-      }
-    }
-  }
-  for (; !narrow && n_channels > 0; n_channels -= LANES, v += v_block) {
-    const int n_l = n_channels < LANES ? n_channels : LANES;
-    for (int l = 0; l < n_l; l++, u += G * LANES) {
-      const Vec u0 = load (u), u1 = G > 1 ? load (u + LANES) : u0;
-      __builtin_prefetch (u + AHEAD * G * LANES);
-      if (G > 1)
-        __builtin_prefetch (u + AHEAD * G * LANES + LANES);
-#pragma GCC unroll 16
-      for (int i = 0; i < T; i++) {
-        const Vec value = splat (v[i * LANES + l]);
-        acc[0][i] += value * u0;
-        if (G > 1)
-          acc[1][i] += value * u1;
       }
     }
   }

@@ -137,9 +137,9 @@ mien_winograd_scratch (const MienWinogradKernels *self, const MienBlockedShape *
 }
 
 /* Microseconds, roughly: measured on one core of Zen 5 with AVX-512, 250 GFLOP/s; other widths of vector take in proportion. The direct
- * kernel runs near the peak (widening bfloat16 costs two fifths), products of tiles too; transforming an element of V or M takes as long as ten multiply-adds. Weights are
- * read from the last cache or memory, and again from the cache for every further block of tiles. With one face wide layers are bound by
- * that: U has 1.8 (2 x 2) or 4 (4 x 4) times as many weights. */
+ * kernel runs near the peak (widening bfloat16 costs two fifths), products of tiles too; transforming an element of V or M takes as long as ten
+ * multiply-adds. Weights are read from the last cache or memory, and again from the cache for every further block of tiles. With one face wide
+ * layers are bound by that: U has 1.8 (2 x 2) or 4 (4 x 4) times as many weights. */
 static double
 cost (const MienWinogradKernels *self, const MienBlockedShape *shape, MienWinogradKind kind)
 {

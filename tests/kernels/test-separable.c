@@ -159,7 +159,7 @@ check_separable_of (MienCheck *check, void (*init) (MienBlockedKernels *self, Mi
     mien_blocked_pack_depth (&kernels, &depth, w1, depth_w);
     mien_blocked_pack_conv (&point_kernels, &point, w2, point_w, NULL);
     MienBlockedSeparable layer = { depth, point, depth_w, bias1, point_w, bias2, 0 };
-    const gsize buffer_bytes = mien_blocked_separable_buffer (&kernels, &layer) * (tiles ? 3 : 2) / 2;
+    const gsize buffer_bytes = (tiles ? mien_blocked_separable_tiles_buffer : mien_blocked_separable_buffer) (&kernels, &layer);
     g_assert_cmpint (layer.n_rows, >, 0);
     g_assert_cmpint (layer.n_rows, <=, p);
     g_assert_cmpint (buffer_bytes, >=, layer.n_rows * mien_blocked_size (lanes, 1, c, 1, q, 0) * elem);

@@ -3,9 +3,9 @@
  *
  *   BlockedDense (X, W, B?) -> Y     X[M][K] f32, or blocked: then a picture is a row, in the order of its plain form; Y[M][N] f32
  *
- * Attributes: transB (W is [N][K]), narrow (1: weights are bfloat16 where that is faster, and X is rounded to it; weights of 8 bits where one picture would take longer to
- * read them than to multiply), mien.lo, mien.hi; and where X is blocked channels, x_halo, bf16 (X is bfloat16). The weights of a blocked X are put into its order, with zeros where its border and
- * its spare channels lie, so that it is read as it is. */
+ * Attributes: transB (W is [N][K]), narrow (1: weights are bfloat16 where that is faster, and X is rounded to it; weights of 8 bits where one picture
+ * would take longer to read them than to multiply), mien.lo, mien.hi; and where X is blocked channels, x_halo, bf16 (X is bfloat16). The weights of a
+ * blocked X are put into its order, with zeros where its border and its spare channels lie, so that it is read as it is. */
 #include "mien-config.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 
 enum {
   CACHED_BYTES = 1024 * 1024, /* of bfloat16 weights: what a second cache may keep from run to run */
-  FEW_ROWS = 8,
+  FEW_ROWS = 8, /* take as long to multiply in bfloat16 as the weights take to read, where its products are slow */
 };
 
 typedef struct {
@@ -40,7 +40,6 @@ is_blocked (const MienOpCtx *ctx)
 {
   return attr (ctx, "channels") != 0;
 }
-
 
 /* Rows, columns, and the length of a row as it lies in memory and as in the model. */
 static gboolean

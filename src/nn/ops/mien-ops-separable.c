@@ -95,9 +95,7 @@ prepare_separable (MienOpCtx *ctx, MienOpPrep *prep, GError **error)
   layer->point_w = point_w;
   layer->depth_bias = mien_blocked_op_dup_bias (ctx, 4, depth->k);
   layer->point_bias = mien_blocked_op_dup_bias (ctx, 5, point->k);
-  state->buffer_bytes = mien_blocked_separable_buffer (kernels, layer);
-  if (point_kernels != kernels)
-    state->buffer_bytes = (state->buffer_bytes * 3 / 2 + 63) / 64 * 64;
+  state->buffer_bytes = (point_kernels != kernels ? mien_blocked_separable_tiles_buffer : mien_blocked_separable_buffer) (kernels, layer);
   state->work = (double) point->n * point->p * point->q * point->c * (depth->r * depth->s + (double) point->k);
   prep->scratch_bytes = state->buffer_bytes * ctx->n_threads;
   return TRUE;
