@@ -152,8 +152,8 @@ join_pair (Layout *self, const MienNode *node, int x)
   MienNode *stem = x >= 0 ? mien_graph_producer (self->graph, x) : NULL;
   const int bias = node->n_inputs > 2 ? node->inputs[2] : -1, pad = narrow_padding (self, node);
 
-  if (!self->form->pairs || self->blocking == MIEN_BLOCK_TILES || pad < 0 || stem == NULL || !g_str_equal (stem->op, "BlockedStem") || mien_node_int (stem, "pool", 0) != 0 ||
-      narrow_padding (self, stem) < 0 || self->exists[node->inputs[0]] || self->uses[node->inputs[0]] != 1)
+  if (!self->form->pairs || self->blocking == MIEN_BLOCK_TILES || pad < 0 || stem == NULL || !g_str_equal (stem->op, "BlockedStem") ||
+      mien_node_int (stem, "pool", 0) != 0 || narrow_padding (self, stem) < 0 || self->exists[node->inputs[0]] || self->uses[node->inputs[0]] != 1)
     return FALSE;
   mien_node_set_int (stem, "first_pad", narrow_padding (self, stem));
   mien_node_set_int (stem, "second_pad", pad);
